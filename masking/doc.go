@@ -1,0 +1,2 @@
+// Package masking says who may see what, and what a masked value looks like.
+package masking

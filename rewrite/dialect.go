@@ -1,0 +1,79 @@
+package rewrite
+
+import (
+	"sqlveil/masking"
+)
+
+// Scope is everything a plan depends on besides the text.
+type Scope struct {
+	Role       *masking.Role
+	Policy     *masking.Policy
+	Database   string
+	SearchPath []string // every schema the server looks in, in order, implicit ones too
+	Mode       string   // what the dialect's lexer depends on (MySQL: sql_mode and character set)
+	Catalog    Catalog
+}
+
+// A Catalog is an immutable snapshot of one database's tables, columns and
+// functions. What is in it is known to its dialect alone.
+type Catalog interface {
+	// Version tells snapshots apart within one process.
+	Version() uint64
+}
+
+// A Dialect knows the SQL of one engine.
+type Dialect interface {
+	// Analyse splits text into statements and resolves each. A text that cannot
+	// be parsed is one Statement whose Unknown says why. It is a pure function of
+	// its arguments and safe for concurrent use.
+	Analyse(scope Scope, text string) []*Statement
+}
+
+// A Statement is one analysed statement, before any policy is applied.
+type Statement struct {
+	Kind        Kind
+	Text        string
+	Fingerprint string
+	Start, End  int
+
+	Columns []ResultColumn
+	Rows    bool
+	Uses    []Use
+	Flows   []Flow
+	Calls   []Call
+	Unknown []Refusal // what could not be resolved; each refuses the statement for a masked role
+	Effect  Effect
+	Query   *Statement // DECLARE's, EXPLAIN's and PREPARE's own statement
+	Writes  []Write
+
+	// LiteralFree says that no literal of the text decided anything above.
+	LiteralFree bool
+}
+
+// A ResultColumn is one column of a statement's result.
+type ResultColumn struct {
+	Name  string
+	Value Value
+}
+
+// A Flow is data that a statement moves into a column that it writes. A nil
+// Target is a place that no label can protect: a new table, a file, a message.
+type Flow struct {
+	Target *TableColumn
+	Value  Value
+	Into   string // for people: "table copy", "a file", "public.orders.remark"
+}
+
+// A Write is a literal written into a column, for the write-back guard.
+type Write struct {
+	Target *TableColumn
+	Text   string
+	Param  int // the parameter's number from 1 when the value is one, else 0
+}
+
+// A Call is a user-written function whose body was not resolved.
+type Call struct {
+	Schema, Name string
+	Args         Value  // what goes into it
+	Why          string // why it was not resolved
+}

@@ -1,0 +1,109 @@
+package rewrite
+
+import (
+	"sqlveil/masking"
+)
+
+// A Plan is what is decided about one statement for one role: what to send,
+// what to do with each result column, and what to remember. It is immutable
+// and shared between sessions.
+type Plan struct {
+	Kind        Kind   // first keyword(s) as PostgreSQL's command tags spell them: "SELECT", "CREATE TABLE AS"
+	Text        string // normalised: literals are ?, comments gone; what the audit log keeps
+	Fingerprint string // of Text, hexadecimal
+	SQL         string // what to send; the client's own text unless masks were pushed into it
+	Start, End  int    // where the statement stands in the client's text, in bytes
+
+	Outputs []Output // the result columns in order; nil when the statement returns none
+	Rows    bool     // the statement returns rows (with perhaps no column)
+	Uses    []Use    // everything read anywhere else: predicates, joins, ordering
+	Objects []Object // the labelled columns the statement touches, for the audit log
+
+	Masked  bool     // some output carries a mask
+	Touches bool     // reads a column the role sees masked: the server's diagnostics may quote it
+	Refuse  *Refusal // not nil: answer with this, send nothing
+
+	Effect  Effect // what the statement does to the session's own state
+	Subject []int  // indexes of Outputs that are subject keys
+}
+
+// An Output is one result column.
+type Output struct {
+	Name    string
+	Sources []*TableColumn // base table columns the value can depend on
+	Derived bool           // some protected source is not the value itself but goes into it
+	Class   *masking.Class // the strictest of the sources' classes, nil when none is labelled
+	Mask    masking.Mask   // nil: released as it is
+}
+
+// A TableColumn is one column of a base table, as the catalog knows it. It is
+// identified by Rel and Att, never by its names, which can change.
+type TableColumn struct {
+	Rel  uint32 // the table's identity (PostgreSQL: OID)
+	Att  int16  // the column's number in it, from 1
+	Name masking.Column
+	Type string // the declared type's name, as the engine spells it
+	Kin  []*TableColumn // inherited or inheriting columns that hold the same data
+}
+
+// A Use is a column standing anywhere but in the output.
+type Use struct {
+	Column  *TableColumn
+	In      string // the clause, lower case: "where", "join", "order by", ...
+	Form    Form
+	With    *TableColumn // the other side of FormEqualColumn
+	Allowed bool         // by the class's use, for the plan's role
+}
+
+// Form is how a column is used outside the output.
+type Form uint8
+
+const (
+	FormOther         Form = iota // anything the other forms do not describe
+	FormEqualConstant             // col = constant or parameter, col IN (a short list of them)
+	FormIsNull                    // col IS [NOT] NULL
+	FormEqualColumn               // col = col, an equality join
+)
+
+// An Object is one labelled column in the audit record of a statement.
+type Object struct {
+	Column   string
+	Class    string
+	Level    string
+	In       string // "output", or the clause of a Use
+	Released string // "clear", "masked" or "withheld"
+}
+
+// Kind is a statement's command, upper case.
+type Kind string
+
+// Effect is what a statement does to the state of its session, once the server
+// says that it succeeded.
+type Effect struct {
+	Path      bool   // the search path (or current database) may be another one afterwards
+	Catalog   bool   // tables, columns, functions may have changed (DDL, temporary tables)
+	Begin     bool   // starts a transaction
+	End       bool   // ends a transaction or goes back to a savepoint
+	Opaque    bool   // calls code that may do any of the above
+	Prepare   string // SQL PREPARE: the name
+	Prepared  string // and the text of the statement it stands for
+	Declare   string // DECLARE CURSOR: the name
+	Cursor    *Plan  // and the plan of its query
+	Fetch     string // FETCH or MOVE: the cursor whose columns are returned
+	Execute   string // EXECUTE: the prepared statement that runs
+	Into      bool   // the Execute's rows go to a table, not to the client
+	Explain   bool   // only explained, not run
+	Forget    string // DEALLOCATE or CLOSE: the name, "*" for all
+	ForgetAll bool   // DISCARD ALL
+	ReadsPath bool   // names were resolved through the search path
+}
+
+// A Refusal says why a statement is not sent. Its texts name columns, never values.
+type Refusal struct {
+	Code    string // "SV103"; stable, listed in the README
+	Message string // without the leading "sqlveil: " and without the code
+	Hint    string
+}
+
+// Error returns the message as a client sees it.
+func (r *Refusal) Error() string { return "sqlveil: " + r.Message + " (" + r.Code + ")" }
