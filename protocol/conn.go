@@ -1,0 +1,328 @@
+package protocol
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// straightSize is the size from which bytes are written without being gathered first.
+const straightSize = 8 << 10
+
+// smallRest is the size up to which unread bytes are moved to make room before
+// the buffer is full.
+const smallRest = 4 << 10
+
+// A Conn is a connection with a buffer on either side. One goroutine may read
+// and another write at the same time; Close and the deadlines may come from
+// anywhere.
+//
+// Reading works on the buffer itself: Peek makes sure that so many bytes are
+// there, Buffered shows all that are, Skip consumes. Writing gathers until
+// Flush, which a Conn paired by FlushOnWait calls before it waits for input:
+// a batch read at once is so written at once, and nothing is ever held back
+// while there is nothing else to do.
+//
+// Either buffer is borrowed when the first byte arrives and given back when the
+// last one is gone, so a connection that waits holds none.
+type Conn struct {
+	// WriteTimeout ends a write that makes no progress for about as long. Zero
+	// means never. Set it before the first write.
+	WriteTimeout time.Duration
+
+	mu   sync.Mutex // guards changes of conn, and readers of it that are not the session's own goroutines
+	conn net.Conn
+	raw  syscall.RawConn       // nil where reading cannot wait without a buffer (TLS, pipes)
+	try  func(fd uintptr) bool // c.tryRead, bound once so that it costs no allocation
+	lead [1]byte               // the byte that a Conn without raw waits for
+	out  *Conn                 // flushed before c waits
+	in   []byte                // what has been read and not been consumed is in[r:]
+	r    int                   // how much of in is consumed
+	pend []byte                // what has been written and not been flushed
+	rerr error                 // what tryRead failed with
+	werr error                 // the first failure to write; sticks
+	due  time.Time             // the write deadline in force
+}
+
+// NewConn returns a Conn over nc, which it owns from now on.
+func NewConn(nc net.Conn) *Conn {
+	c := &Conn{conn: nc, raw: rawConn(nc)}
+	c.try = c.tryRead
+	return c
+}
+
+// FlushOnWait makes c flush out before c waits for input. The goroutine that
+// reads c must be the one that writes out. Nil ends the pairing.
+func (c *Conn) FlushOnWait(out *Conn) { c.out = out }
+
+// Peek waits until n bytes are buffered and returns them without consuming
+// them. At most BufferSize may be asked for. It fails with io.EOF when the peer
+// has left with nothing unread, and with io.ErrUnexpectedEOF in mid-message.
+func (c *Conn) Peek(n int) ([]byte, error) {
+	for len(c.in)-c.r < n {
+		if err := c.Fill(); err != nil {
+			if errors.Is(err, io.EOF) && len(c.in) > c.r {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+	return c.in[c.r : c.r+n : c.r+n], nil
+}
+
+// Buffered returns all that can be consumed without waiting.
+func (c *Conn) Buffered() []byte { return c.in[c.r:len(c.in):len(c.in)] }
+
+// Skip consumes n of the buffered bytes.
+func (c *Conn) Skip(n int) {
+	if n < 0 || n > len(c.in)-c.r {
+		panic("protocol: Skip beyond what is buffered")
+	}
+	c.r += n
+}
+
+// Fill reads once more, waiting if it must; as with any io.Reader, that may
+// bring nothing. It fails with io.ErrShortBuffer when BufferSize bytes are
+// buffered already.
+func (c *Conn) Fill() error {
+	if c.out != nil {
+		if err := c.out.Flush(); err != nil {
+			return &FlushError{err}
+		}
+	}
+	if c.r == len(c.in) {
+		c.release()
+		return c.wait()
+	}
+	if c.r > 0 && (len(c.in)-c.r < smallRest || len(c.in) == cap(c.in)) {
+		c.in = c.in[:copy(c.in, c.in[c.r:])]
+		c.r = 0
+	}
+	if len(c.in) == cap(c.in) {
+		return io.ErrShortBuffer
+	}
+	n, err := c.conn.Read(c.in[len(c.in):cap(c.in)])
+	c.in = c.in[:len(c.in)+n]
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// release gives the input buffer back.
+func (c *Conn) release() {
+	if c.in != nil {
+		giveBack(c.in)
+	}
+	c.in, c.r = nil, 0
+}
+
+// wait reads into a new buffer that is borrowed when there is something to read.
+func (c *Conn) wait() error {
+	if c.raw != nil {
+		c.rerr = nil
+		if err := c.raw.Read(c.try); err != nil {
+			return err
+		}
+		return c.rerr
+	}
+	n, err := c.conn.Read(c.lead[:])
+	if n == 0 {
+		return err
+	}
+	c.in = append(borrow(), c.lead[0])
+	return nil
+}
+
+// Write gathers p, or writes it straight on when it is long.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.pend != nil && len(p) > cap(c.pend)-len(c.pend) {
+		if err := c.Flush(); err != nil {
+			return 0, err
+		}
+	}
+	if c.werr != nil {
+		return 0, c.werr
+	}
+	if len(c.pend) == 0 && len(p) >= straightSize {
+		if err := c.send(p); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	if c.pend == nil {
+		c.pend = borrow()
+	}
+	c.pend = append(c.pend, p...)
+	return len(p), nil
+}
+
+// Reserve returns the bytes that wait to be flushed, for the caller to append
+// to and hand to Commit, with room for n more if that is possible without
+// growing. Nothing else may be written in between.
+func (c *Conn) Reserve(n int) ([]byte, error) {
+	if c.pend != nil && n > cap(c.pend)-len(c.pend) {
+		if err := c.Flush(); err != nil {
+			return nil, err
+		}
+	}
+	if c.werr != nil {
+		return nil, c.werr
+	}
+	if c.pend == nil {
+		if n > BufferSize {
+			c.pend = BorrowLarge()
+		} else {
+			c.pend = borrow()
+		}
+	}
+	return c.pend, nil
+}
+
+// Commit makes what Reserve returned, with something appended, what waits to be
+// flushed. A buffer that had to grow is flushed at once.
+func (c *Conn) Commit(pend []byte) error {
+	grown := cap(pend) != cap(c.pend)
+	if grown {
+		giveBack(c.pend)
+	}
+	c.pend = pend
+	if grown || len(pend) >= BufferSize {
+		return c.Flush()
+	}
+	return nil
+}
+
+// Pending returns how many bytes wait to be flushed.
+func (c *Conn) Pending() int { return len(c.pend) }
+
+// Flush writes what was gathered.
+func (c *Conn) Flush() error {
+	if c.pend == nil {
+		return c.werr
+	}
+	if len(c.pend) > 0 && c.werr == nil {
+		c.werr = c.send(c.pend)
+	}
+	giveBack(c.pend)
+	c.pend = nil
+	return c.werr
+}
+
+// send writes p to the network.
+func (c *Conn) send(p []byte) error {
+	if c.WriteTimeout > 0 {
+		if err := c.postpone(); err != nil {
+			return err
+		}
+	}
+	_, err := c.conn.Write(p)
+	c.werr = err
+	return err
+}
+
+// postpone moves the write deadline away, but not on every write: setting a
+// deadline costs more than looking at the clock.
+func (c *Conn) postpone() error {
+	now := time.Now()
+	if c.due.Sub(now) > c.WriteTimeout*3/4 {
+		return nil
+	}
+	c.due = now.Add(c.WriteTimeout)
+	return c.conn.SetWriteDeadline(c.due)
+}
+
+// StartTLSServer makes the connection a TLS connection whose server we are. The
+// peer must not have sent anything since it asked for that.
+func (c *Conn) StartTLSServer(ctx context.Context, config *tls.Config) error {
+	return c.startTLS(ctx, config, tls.Server)
+}
+
+// StartTLSClient makes the connection a TLS connection whose client we are. The
+// peer must not have sent anything behind its consent.
+func (c *Conn) StartTLSClient(ctx context.Context, config *tls.Config) error {
+	return c.startTLS(ctx, config, tls.Client)
+}
+
+func (c *Conn) startTLS(ctx context.Context, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn) error {
+	if len(c.Buffered()) > 0 {
+		return ErrPlaintextAfterTLSRequest
+	}
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	return c.handshake(ctx, side(c.conn, config))
+}
+
+// StartDirectTLS makes the connection a TLS connection whose server we are, for
+// a peer that began with the handshake: what is buffered is the start of it.
+func (c *Conn) StartDirectTLS(ctx context.Context, config *tls.Config) error {
+	head := append([]byte(nil), c.Buffered()...)
+	return c.handshake(ctx, tls.Server(&replayed{Conn: c.conn, head: head}, config))
+}
+
+func (c *Conn) handshake(ctx context.Context, t *tls.Conn) error {
+	c.release()
+	if err := t.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn, c.raw = t, nil
+	return nil
+}
+
+// current returns the connection for callers that may run beside a handshake.
+func (c *Conn) current() net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn
+}
+
+// replayed is a connection whose first bytes have been read already.
+type replayed struct {
+	net.Conn
+	head []byte
+}
+
+func (r *replayed) Read(p []byte) (int, error) {
+	if len(r.head) == 0 {
+		return r.Conn.Read(p)
+	}
+	n := copy(p, r.head)
+	r.head = r.head[n:]
+	return n, nil
+}
+
+// TLS returns the state of the TLS connection, or nil when there is none.
+func (c *Conn) TLS() *tls.ConnectionState {
+	t, ok := c.current().(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := t.ConnectionState()
+	return &state
+}
+
+// RemoteAddr returns the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.current().RemoteAddr() }
+
+// LocalAddr returns our address.
+func (c *Conn) LocalAddr() net.Addr { return c.current().LocalAddr() }
+
+// SetReadDeadline bounds the wait for input, as for a net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.current().SetReadDeadline(t) }
+
+// SetDeadline bounds all reads and writes, as for a net.Conn. With a
+// WriteTimeout the next write sets its own deadline again.
+func (c *Conn) SetDeadline(t time.Time) error { return c.current().SetDeadline(t) }
+
+// Close closes the connection; what waits to be flushed is lost. A read or
+// write in progress fails.
+func (c *Conn) Close() error { return c.current().Close() }
