@@ -1,0 +1,192 @@
+package masking
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A personName mask keeps a Chinese surname (欧阳**) or initials (J*** S***). The
+// stars are always as many, so that they do not tell the length.
+type personName struct{}
+
+// hanStars hide a Chinese given name.
+const hanStars = "**"
+
+// longestHan and mostWords bound what is taken for a person's name; anything
+// longer is some other text.
+const (
+	longestHan = 6
+	mostWords  = 6
+)
+
+// compoundSurnames are the Chinese surnames of more than one character.
+var compoundSurnames = func() map[string]bool {
+	m := map[string]bool{}
+	for _, name := range [...]string{
+		"欧阳", "司马", "上官", "诸葛", "司徒", "东方", "独孤", "南宫", "慕容", "皇甫",
+		"尉迟", "公孙", "长孙", "宇文", "夏侯", "令狐", "轩辕", "钟离", "闻人", "澹台",
+		"端木", "申屠", "太史", "公冶", "宗政", "濮阳", "淳于", "单于", "仲孙", "呼延",
+		"百里", "东郭", "西门", "拓跋", "赫连", "完颜", "纳兰", "叶赫那拉", "爱新觉罗",
+		"歐陽", "司馬", "上官", "諸葛", "東方", "獨孤", "南宮", "尉遲", "公孫", "長孫",
+		"軒轅", "鍾離", "聞人", "澹臺", "端木", "申屠", "濮陽", "淳于", "單于", "仲孫",
+		"呼延", "東郭", "西門", "赫連", "完顏", "納蘭", "葉赫那拉", "愛新覺羅",
+	} {
+		m[name] = true
+	}
+	return m
+}()
+
+func (personName) Name() string { return "name" }
+
+func (personName) Append(dst, text []byte, t Type) ([]byte, bool) {
+	if t.Kind != KindText || !utf8.Valid(text) {
+		return Neutral(dst, t)
+	}
+	name := bytes.TrimSpace(text)
+	start := len(dst)
+	for _, width := range [...]int{len(stars), 1} {
+		out, ok := appendName(dst, name, width)
+		if !ok {
+			break
+		}
+		if t.Length <= 0 || utf8.RuneCount(out[start:]) <= t.Length {
+			return out, true
+		}
+		dst = out[:start]
+	}
+	return Neutral(dst[:start], t)
+}
+
+// appendName appends the masked form of name, its stars at most width wide; ok
+// is false when it does not look like a name.
+func appendName(dst, name []byte, width int) (out []byte, ok bool) {
+	if first, rest, found := cutMiddleDot(name); found {
+		if !allHan(first) || len(rest) == 0 {
+			return dst, false
+		}
+		dst = append(dst, first...)
+		dst = append(dst, "·"...)
+		return append(dst, hanStars[:min(width, len(hanStars))]...), true
+	}
+	if allHan(name) {
+		return appendHanName(dst, name, width)
+	}
+	return appendWords(dst, name, width)
+}
+
+func appendHanName(dst, name []byte, width int) ([]byte, bool) {
+	n := utf8.RuneCount(name)
+	if n < 2 || n > longestHan {
+		return dst, false
+	}
+	dst = append(dst, name[:surnameLen(name, n)]...)
+	return append(dst, hanStars[:min(width, len(hanStars))]...), true
+}
+
+// surnameLen is how many bytes of a name of n characters are its surname. A
+// given name always remains.
+func surnameLen(name []byte, n int) int {
+	for _, size := range [...]int{4, 2} {
+		if n > size {
+			if end := prefixLen(name, size); compoundSurnames[string(name[:end])] {
+				return end
+			}
+		}
+	}
+	return prefixLen(name, 1)
+}
+
+// appendWords masks a name that is written in words: the first letter of each
+// is kept, unless it is the only one.
+func appendWords(dst, name []byte, width int) ([]byte, bool) {
+	words := 0
+	for len(name) > 0 {
+		word := name
+		if end := bytes.IndexFunc(name, isWordBreak); end >= 0 {
+			word = name[:end]
+		}
+		name = bytes.TrimLeftFunc(name[len(word):], isWordBreak)
+		if words++; words > mostWords || !isNameWord(word) {
+			return dst, false
+		}
+		if words > 1 {
+			dst = append(dst, ' ')
+		}
+		if letters(word) > 1 {
+			dst = append(dst, word[:prefixLen(word, 1)]...)
+		}
+		dst = append(dst, stars[:width]...)
+	}
+	return dst, words > 0
+}
+
+func isWordBreak(r rune) bool { return unicode.IsSpace(r) || r == ',' }
+
+// isNameWord reports whether word begins with a letter and has nothing in it
+// that names do not have.
+func isNameWord(word []byte) bool {
+	first, _ := utf8.DecodeRune(word)
+	return unicode.IsLetter(first) && bytes.IndexFunc(word, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '\'' && r != '’' && r != '-' && r != '.'
+	}) < 0
+}
+
+func letters(word []byte) int {
+	n := 0
+	for len(word) > 0 {
+		r, width := utf8.DecodeRune(word)
+		if unicode.IsLetter(r) {
+			n++
+		}
+		word = word[width:]
+	}
+	return n
+}
+
+func allHan(text []byte) bool {
+	return len(text) > 0 && bytes.IndexFunc(text, func(r rune) bool { return !unicode.Is(unicode.Han, r) }) < 0
+}
+
+// cutMiddleDot splits a name such as 阿卜杜拉·测试 at its first dot, in any of
+// the characters that are typed for it.
+func cutMiddleDot(name []byte) (first, rest []byte, found bool) {
+	at := bytes.IndexFunc(name, isMiddleDot)
+	if at < 0 {
+		return name, nil, false
+	}
+	_, width := utf8.DecodeRune(name[at:])
+	return name[:at], name[at+width:], true
+}
+
+func isMiddleDot(r rune) bool {
+	switch r {
+	case '·', '•', '‧', '・', '．':
+		return true
+	}
+	return false
+}
+
+// looksLike reports whether text can be this mask's output: Han characters and
+// stars, or words of at most one letter and stars.
+func (personName) looksLike(text []byte) bool {
+	kept := bytes.TrimRight(text, "*")
+	hidden := len(text) - len(kept)
+	if hidden == 0 || hidden > len(stars) {
+		return false
+	}
+	if first, rest, found := cutMiddleDot(kept); found {
+		return len(rest) == 0 && allHan(first)
+	}
+	if allHan(kept) {
+		return utf8.RuneCount(kept) <= longestHan
+	}
+	for len(text) > 0 {
+		word, rest, _ := bytes.Cut(text, []byte(" "))
+		if masked := bytes.TrimRight(word, "*"); len(masked) == len(word) || utf8.RuneCount(masked) > 1 {
+			return false
+		}
+		text = rest
+	}
+	return true
+}

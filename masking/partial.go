@@ -1,0 +1,103 @@
+package masking
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// A partial mask keeps characters at either end: 138****8000.
+type partial struct {
+	first, last int
+	char        rune
+}
+
+// maxKept bounds what a partial mask may be told to keep on one side.
+const maxKept = 64
+
+func newPartial(o *options) Mask {
+	m := partial{
+		first: o.count("first", 0, maxKept),
+		last:  o.count("last", 0, maxKept),
+		char:  o.char("char", '*'),
+	}
+	if m.first+m.last == 0 && len(o.problems) == 0 {
+		o.problem("", "partial keeps nothing without first or last; redact does that")
+	}
+	return m
+}
+
+func (partial) Name() string { return "partial" }
+
+func (m partial) Append(dst, text []byte, t Type) ([]byte, bool) {
+	if t.Kind != KindText || !utf8.Valid(text) {
+		return Neutral(dst, t)
+	}
+	// A char(n) comes padded with blanks, which are not part of the value.
+	value := bytes.TrimRight(text, " ")
+	n := utf8.RuneCount(value)
+	if !m.hidesEnough(n) {
+		return Neutral(dst, t)
+	}
+	head := prefixLen(value, m.first)
+	tail := len(value) - suffixLen(value, m.last)
+	dst = append(dst, value[:head]...)
+	for range n - m.first - m.last {
+		dst = utf8.AppendRune(dst, m.char)
+	}
+	dst = append(dst, value[tail:]...)
+	return append(dst, text[len(value):]...), true
+}
+
+// fewestHidden is how many characters must be hidden where more than half of
+// them is kept.
+const fewestHidden = 4
+
+// hidesEnough reports whether a value of n characters may be shown in part: at
+// most half of it, or at most two thirds of it as long as fewestHidden are
+// hidden, which is what the usual forms of mobile (3+4 of 11) and card numbers
+// (6+4 of 16) need.
+func (m partial) hidesEnough(n int) bool {
+	kept := m.first + m.last
+	return kept <= n/2 || n-kept >= fewestHidden && 3*kept <= 2*n
+}
+
+// prefixLen is how many bytes the first n characters of text take.
+func prefixLen(text []byte, n int) int {
+	size := 0
+	for range n {
+		_, width := utf8.DecodeRune(text[size:])
+		size += width
+	}
+	return size
+}
+
+// suffixLen is how many bytes the last n characters of text take.
+func suffixLen(text []byte, n int) int {
+	size := 0
+	for range n {
+		_, width := utf8.DecodeLastRune(text[:len(text)-size])
+		size += width
+	}
+	return size
+}
+
+// looksLike reports whether text can be this mask's output.
+func (m partial) looksLike(text []byte) bool {
+	if utf8.RuneCount(text) <= m.first+m.last {
+		return false
+	}
+	hidden := text[prefixLen(text, m.first) : len(text)-suffixLen(text, m.last)]
+	return onlyRune(hidden, m.char)
+}
+
+// onlyRune reports whether text is made of r alone, at least once.
+func onlyRune(text []byte, r rune) bool {
+	for rest := text; len(rest) > 0; {
+		got, width := utf8.DecodeRune(rest)
+		if got != r {
+			return false
+		}
+		rest = rest[width:]
+	}
+	return len(text) > 0
+}
