@@ -7,12 +7,17 @@ import (
 )
 
 // A Label says what a column carries: data of one class, or a JSON document
-// with classes at some of its paths. The zero Label carries nothing. Labels of
-// one policy can be compared with ==.
+// with classes at some of its paths. The zero Label carries nothing.
 type Label struct {
 	class *Class
 	doc   *shape
 }
+
+// LabelOf returns the label of a column whose every value is of the class.
+func LabelOf(c *Class) Label { return Label{class: c} }
+
+// LabelOf is the label of a column that holds data of one class.
+func LabelOf(c *Class) Label { return Label{class: c} }
 
 // Class returns the class of the whole column, nil for a JSON label.
 func (l Label) Class() *Class { return l.class }

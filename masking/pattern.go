@@ -125,6 +125,14 @@ func cutQuoted(text string) (p part, rest string, err error) {
 	return part{text: name.String()}, rest, nil
 }
 
+// quoteName writes a name as one part of a pattern that matches it alone.
+func quoteName(name string) string {
+	if name != "" && !strings.ContainsAny(name, `."*`) && strings.TrimSpace(name) == name {
+		return name
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
 func (p pattern) match(c Column) bool {
 	return p.column.match(c.Name) && p.table.match(c.Table) && p.database.match(c.Database) && p.matchSchema(c.Schema)
 }

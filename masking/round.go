@@ -91,15 +91,12 @@ func floatBits(bits int) int {
 	return 64
 }
 
-// parseFloat reads a finite number.
+// parseFloat reads a finite number, written as JSON would have it; so do both
+// databases write floats.
 func parseFloat(text []byte, bits int) (float64, bool) {
-	if len(text) == 0 || len(text) > longestFloat || text[0] == '+' {
+	s := scanner{text: text}
+	if len(text) > longestFloat || !s.number() || s.pos < len(text) {
 		return 0, false
-	}
-	for _, c := range text { // no NaN, Infinity, hexadecimal or 1_000
-		if !isDigit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
-			return 0, false
-		}
 	}
 	value, err := strconv.ParseFloat(string(text), floatBits(bits))
 	return value, err == nil
