@@ -8,31 +8,17 @@ type Column struct{ Database, Schema, Table, Name string }
 
 // String returns the column as a policy would name it: crm.public.orders.id.
 func (c Column) String() string {
-	names := [...]string{c.Database, c.Schema, c.Table, c.Name}
 	var b strings.Builder
-	for i, name := range names {
-		if name == "" && i == 1 {
+	for _, name := range [...]string{c.Database, c.Schema, c.Table, c.Name} {
+		if name == "" {
 			continue
 		}
-		if i > 0 {
+		if b.Len() > 0 {
 			b.WriteByte('.')
 		}
 		b.WriteString(quoteName(name))
 	}
 	return b.String()
-}
-
-// String is the name as policies and messages write it: its parts, those that
-// are not empty, joined by dots.
-func (c Column) String() string {
-	out := c.Table + "." + c.Name
-	if c.Schema != "" {
-		out = c.Schema + "." + out
-	}
-	if c.Database != "" {
-		out = c.Database + "." + out
-	}
-	return out
 }
 
 // Kind is the family of a column's type: what a value must look like to be valid.

@@ -16,9 +16,6 @@ type Label struct {
 // LabelOf returns the label of a column whose every value is of the class.
 func LabelOf(c *Class) Label { return Label{class: c} }
 
-// LabelOf is the label of a column that holds data of one class.
-func LabelOf(c *Class) Label { return Label{class: c} }
-
 // Class returns the class of the whole column, nil for a JSON label.
 func (l Label) Class() *Class { return l.class }
 
