@@ -59,5 +59,8 @@ func PutUint32(b []byte, v uint32) { binary.BigEndian.PutUint32(b, v) }
 // PutUint24LE writes the low three bytes of v over the first three of b, the lowest first.
 func PutUint24LE(b []byte, v uint32) { b[0], b[1], b[2] = byte(v), byte(v>>8), byte(v>>16) }
 
+// Uint16At reads the first two bytes of b, which the caller knows to be there.
+func Uint16At(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
+
 // Uint32At reads the first four bytes of b, which the caller knows to be there.
 func Uint32At(b []byte) uint32 { return binary.BigEndian.Uint32(b) }

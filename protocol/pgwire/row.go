@@ -81,7 +81,7 @@ func RewriteRow(dst, body []byte, columns []CellRewriter) ([]byte, error) {
 		}
 		end := len(body) - c.Len()
 		dst = append(dst, body[kept:end-size-lengthSize]...)
-		dst = appendRewritten(dst, cell, column)
+		dst, _ = appendRewritten(dst, cell, column)
 		kept = end
 	}
 	if err := c.End(); err != nil {
@@ -90,13 +90,14 @@ func RewriteRow(dst, body []byte, columns []CellRewriter) ([]byte, error) {
 	return append(dst, body[kept:]...), nil
 }
 
-// appendRewritten appends a rewritten cell behind its length.
-func appendRewritten(dst, cell []byte, column CellRewriter) []byte {
+// appendRewritten appends a rewritten cell behind its length, and returns false
+// when it is NULL.
+func appendRewritten(dst, cell []byte, column CellRewriter) ([]byte, bool) {
 	start := len(dst) + lengthSize
 	out, ok := column.AppendCell(append(dst, 0xff, 0xff, 0xff, 0xff), cell)
 	if !ok {
-		return out[:start]
+		return out[:start], false
 	}
 	protocol.PutUint32(out[start-lengthSize:], uint32(len(out)-start))
-	return out
+	return out, true
 }
