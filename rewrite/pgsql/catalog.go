@@ -1,6 +1,8 @@
 package pgsql
 
 import (
+	"slices"
+
 	"sqlveil/masking"
 	"sqlveil/rewrite"
 )
@@ -12,19 +14,20 @@ const FirstUserOID = 16384
 // A Catalog is an immutable snapshot of what one database's statements can
 // name: tables and their columns, types, and the functions, operators and
 // casts that users or extensions added. Temporary objects are in it only when
-// it was read through the session that owns them.
+// it was read through the session that owns them; then it is a thin layer over
+// a catalog of everything else.
 //
 // https://www.postgresql.org/docs/current/catalogs.html
 type Catalog struct {
-	version     uint64
-	fingerprint string
+	version uint64
+	print   Print
+	base    *Catalog // nil when there is nothing beneath
 
 	Database      string
 	ServerVersion int // server_version_num: 150018
 
-	// DefinitionPath is the search path under which the server printed every
-	// Relation.Definition, ColumnInfo.Generated, ColumnInfo.Default and
-	// Function.Body: unqualified names in them mean what they mean there.
+	// DefinitionPath is the search path under which the server printed this
+	// layer's definitions; see Relation.Path and Function.Path.
 	DefinitionPath []string
 
 	tempSchema     string // the session's own, "" when it has none
@@ -45,6 +48,7 @@ type Catalog struct {
 
 	// former holds the other names that a column had since this process knows it.
 	former map[columnKey][]masking.Column
+	labels labelCache
 }
 
 // qualified is a name in a schema.
@@ -65,14 +69,17 @@ type Relation struct {
 	Columns      []*ColumnInfo // live ones, by attribute number
 	Parents      []uint32      // pg_inherits, direct
 	Children     []uint32
-	Definition   string // the query of a user's view or materialized view, as pg_get_viewdef prints it
-	Locked       bool   // a view whose Definition could not be read now: another session is altering a table of it
-	Extension    string // the extension it belongs to
+	Definition   string   // the query of a user's view or materialized view, as pg_get_viewdef prints it
+	Path         []string // the search path under which Definition and the columns' expressions were printed
+	Locked       bool     // Definition or a Generated could not be read now: another session is altering a table of it
+	Extension    string   // the extension it belongs to
 	RowType      uint32
 	System       bool // of pg_catalog, information_schema, or a bundled extension: labelled column by column, never looked into
 	HasRules     bool // has rewrite rules besides a view's own query
 	Temp         bool
 }
+
+func (r *Relation) isView() bool { return r.Kind == 'v' || r.Kind == 'm' }
 
 // Column returns the live column of that name, or nil.
 func (r *Relation) Column(name string) *ColumnInfo {
@@ -131,7 +138,8 @@ type Function struct {
 	SecurityDefiner bool
 	Defaults        int // how many of the last arguments may be left out
 	Trigger         bool
-	Locked          bool // Body could not be read now: another session is altering a table of it
+	Path            []string // the search path under which Body was printed
+	Locked          bool     // Body could not be read now: another session is altering a table of it
 }
 
 // An Operator is one that a user or an extension added.
@@ -168,13 +176,15 @@ type TypeInfo struct {
 func (c *Catalog) Version() uint64 { return c.version }
 
 // Fingerprint tells the contents of snapshots apart; see [Fingerprint].
-func (c *Catalog) Fingerprint() string { return c.fingerprint }
+func (c *Catalog) Fingerprint() string { return c.print.Permanent + c.print.Temporary }
 
 // TempSchema is the name of the session's own temporary schema, "" when it has none.
 func (c *Catalog) TempSchema() string { return c.tempSchema }
 
 // HasSchema says whether there is such a schema.
-func (c *Catalog) HasSchema(name string) bool { return c.schemas[c.schema(name)] }
+func (c *Catalog) HasSchema(name string) bool {
+	return c.schemas[c.schema(name)] || c.base != nil && c.base.HasSchema(name)
+}
 
 // schema resolves pg_temp, the alias of the session's own temporary schema.
 func (c *Catalog) schema(name string) string {
@@ -186,38 +196,75 @@ func (c *Catalog) schema(name string) string {
 
 // Relation returns the relation of that name, or nil.
 func (c *Catalog) Relation(schema, name string) *Relation {
-	return c.relationNames[qualified{c.schema(schema), name}]
+	if r := c.relationNames[qualified{c.schema(schema), name}]; r != nil || c.base == nil {
+		return r
+	}
+	return c.base.Relation(schema, name)
 }
 
 // RelationByOID returns the relation with that pg_class OID, or nil.
-func (c *Catalog) RelationByOID(oid uint32) *Relation { return c.relations[oid] }
+func (c *Catalog) RelationByOID(oid uint32) *Relation {
+	if r := c.relations[oid]; r != nil || c.base == nil {
+		return r
+	}
+	return c.base.RelationByOID(oid)
+}
 
 // Functions returns the functions of that name which users or extensions
 // added, and the built-in ones that return columns.
 func (c *Catalog) Functions(schema, name string) []*Function {
-	return c.functions[qualified{c.schema(schema), name}]
+	if list := c.functions[qualified{c.schema(schema), name}]; list != nil || c.base == nil {
+		return list
+	}
+	return c.base.Functions(schema, name)
 }
 
 // FunctionsNamed returns the functions of that name, in any schema, which
 // users or extensions added.
-func (c *Catalog) FunctionsNamed(name string) []*Function { return c.functionsNamed[name] }
+func (c *Catalog) FunctionsNamed(name string) []*Function {
+	if c.base == nil {
+		return c.functionsNamed[name]
+	}
+	return slices.Concat(c.functionsNamed[name], c.base.FunctionsNamed(name))
+}
 
 // FunctionByOID returns the function with that pg_proc OID if Functions knows
 // it, or nil.
-func (c *Catalog) FunctionByOID(oid uint32) *Function { return c.functionOIDs[oid] }
+func (c *Catalog) FunctionByOID(oid uint32) *Function {
+	if f := c.functionOIDs[oid]; f != nil || c.base == nil {
+		return f
+	}
+	return c.base.FunctionByOID(oid)
+}
 
 // UserOperators returns the operators of that name, in any schema, which users
 // or extensions added.
-func (c *Catalog) UserOperators(name string) []*Operator { return c.operators[name] }
+func (c *Catalog) UserOperators(name string) []*Operator { return c.root().operators[name] }
 
 // UserCasts returns the casts which users or extensions added.
-func (c *Catalog) UserCasts() []*Cast { return c.casts }
+func (c *Catalog) UserCasts() []*Cast { return c.root().casts }
+
+// root is the layer at the bottom, which has all operators and casts.
+func (c *Catalog) root() *Catalog {
+	if c.base == nil {
+		return c
+	}
+	return c.base
+}
 
 // TypeByOID returns the type with that pg_type OID, or nil.
-func (c *Catalog) TypeByOID(oid uint32) *TypeInfo { return c.types[oid] }
+func (c *Catalog) TypeByOID(oid uint32) *TypeInfo {
+	if t := c.types[oid]; t != nil || c.base == nil {
+		return t
+	}
+	return c.base.TypeByOID(oid)
+}
 
 // TypeNamed returns the type of that name, or nil. Arrays have names of their
 // own: _text.
 func (c *Catalog) TypeNamed(schema, name string) *TypeInfo {
-	return c.typeNames[qualified{c.schema(schema), name}]
+	if t := c.typeNames[qualified{c.schema(schema), name}]; t != nil || c.base == nil {
+		return t
+	}
+	return c.base.TypeNamed(schema, name)
 }

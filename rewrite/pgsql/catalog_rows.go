@@ -101,16 +101,18 @@ func parseTextArray(s string) (list []string, ok bool) {
 	return list, !quoted
 }
 
-func (l *loader) server(r *row) {
-	l.catalog.ServerVersion = int(r.number(0, 32))
-	l.catalog.tempSchema = r.text(1)
-}
+func (l *loader) server(r *row) { l.catalog.ServerVersion = int(r.number(0, 32)) }
 
-func (l *loader) path(r *row) { l.catalog.DefinitionPath = append(l.catalog.DefinitionPath, r.text(0)) }
+func (l *loader) path(r *row) {
+	l.catalog.DefinitionPath = append(l.catalog.DefinitionPath, r.text(0))
+}
 
 func (l *loader) schema(r *row) {
 	l.namespaces[r.oid(0)] = r.text(1)
 	l.catalog.schemas[r.text(1)] = true
+	if l.layer == temporary {
+		l.catalog.tempSchema = r.text(1)
+	}
 }
 
 // OIDs of the system catalogs that pg_depend.classid names.
@@ -145,11 +147,11 @@ func (l *loader) format(r *row) {
 // typeName is how format_type spells a type whatever the search path: built-in
 // types as it does, others by schema and name.
 func (l *loader) typeName(oid uint32, formatted string) string {
-	t := l.catalog.types[oid]
+	t := l.catalog.TypeByOID(oid)
 	if t == nil || oid < FirstUserOID {
 		return formatted
 	}
-	if e := l.catalog.types[t.Elem]; e != nil && t.Category == 'A' {
+	if e := l.catalog.TypeByOID(t.Elem); e != nil && t.Category == 'A' {
 		return l.typeName(e.OID, e.Name) + "[]"
 	}
 	return t.Schema + "." + t.Name
@@ -158,7 +160,7 @@ func (l *loader) typeName(oid uint32, formatted string) string {
 func (l *loader) relation(r *row) {
 	rel := &Relation{
 		OID: r.oid(0), Schema: l.namespaces[r.oid(1)], Name: r.text(2), Kind: r.char(3), RowType: r.oid(4),
-		Temp: r.char(5) == 't',
+		Temp: l.layer == temporary, Path: l.catalog.DefinitionPath,
 	}
 	rel.Extension = l.extensions[object{classRelation, rel.OID}]
 	rel.System = rel.OID < FirstUserOID || bundledView(rel.Extension, rel.Name)
@@ -169,7 +171,7 @@ func (l *loader) relation(r *row) {
 func (l *loader) column(r *row) {
 	rel := l.catalog.relations[r.oid(0)]
 	if rel == nil {
-		return // another session's temporary table
+		return // an index, or a table made since the relations were read
 	}
 	c := &ColumnInfo{
 		TypeOID: r.oid(3), Typmod: int32(r.number(4, 32)), NotNull: r.bool(5), Identity: r.text(6) != "",
@@ -200,12 +202,14 @@ func (l *loader) expression(r *row) {
 }
 
 func (l *loader) inherit(r *row) {
-	child, parent := l.catalog.relations[r.oid(0)], l.catalog.relations[r.oid(1)]
+	child, parent := l.catalog.relations[r.oid(0)], l.catalog.RelationByOID(r.oid(1))
 	if child == nil || parent == nil {
-		return // partitioned indexes inherit too
+		return
 	}
 	child.Parents = append(child.Parents, parent.OID)
-	parent.Children = append(parent.Children, child.OID)
+	if parent.Temp == child.Temp { // what lies beneath a layer never changes
+		parent.Children = append(parent.Children, child.OID)
+	}
 }
 
 func (l *loader) rule(r *row) {
@@ -229,6 +233,7 @@ func (l *loader) function(r *row) {
 		InTypes: r.oids(10), Returns: r.oid(11), ReturnsSet: r.bool(12), Variadic: r.oid(13) != 0,
 		Strict: r.bool(14), Config: r.texts(15), SecurityDefiner: r.bool(16), Defaults: int(r.number(17, 32)),
 		Trigger: slices.Contains([]string{"trigger", "event_trigger"}, r.text(18)), Locked: r.bool(19),
+		Path: l.catalog.DefinitionPath,
 	}
 	for _, mode := range r.texts(8) {
 		f.ArgModes = append(f.ArgModes, mode[0])
@@ -271,7 +276,7 @@ func (l *loader) cast(r *row) {
 // finish connects what the rows left apart.
 func (l *loader) finish() {
 	for _, rel := range l.catalog.relations {
-		rel.Locked = !rel.System && (rel.Kind == 'v' || rel.Kind == 'm') && rel.Definition == ""
+		rel.Locked = rel.isView() && !rel.System && rel.Definition == ""
 		for _, c := range rel.Columns {
 			rel.Locked = rel.Locked || l.generated[columnKey{c.Rel, c.Att}] && c.Generated == ""
 		}
@@ -285,7 +290,8 @@ func (l *loader) finish() {
 
 // kin gives each column of rel the columns of the same name in every ancestor
 // and descendant: reading rel reads its descendants' rows, and a row of rel can
-// be read through its ancestors.
+// be read through its ancestors. A permanent table does not know its temporary
+// children, whose rows are the session's own.
 func (l *loader) kin(rel *Relation) {
 	if len(rel.Parents)+len(rel.Children) == 0 {
 		return
@@ -307,7 +313,7 @@ func (l *loader) reach(rel *Relation, next func(*Relation) []uint32) []*Relation
 	var found []*Relation
 	for queue := []*Relation{rel}; len(queue) > 0; queue = queue[1:] {
 		for _, oid := range next(queue[0]) {
-			if r := l.catalog.relations[oid]; r != nil && !seen[oid] {
+			if r := l.catalog.RelationByOID(oid); r != nil && !seen[oid] {
 				seen[oid] = true
 				found = append(found, r)
 				queue = append(queue, r)

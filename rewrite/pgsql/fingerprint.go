@@ -2,80 +2,130 @@ package pgsql
 
 import (
 	"context"
+	"fmt"
 	"strings"
 )
 
-// Fingerprint returns a text that differs whenever a snapshot read now would
-// differ from one read when it returned another text. It is computed by one
-// query, over the contents of the catalogs where they are small and over the
-// versions of their rows where they are not, and sees what the connection of
-// ask sees: its own uncommitted definitions and temporary tables, but not other
-// sessions'.
-func Fingerprint(ctx context.Context, ask Ask) (string, error) {
+// A Print is a fingerprint of a database's definitions as one session sees
+// them: what every session sees, and the session's own temporary objects, ""
+// when there is none. Equal prints mean equal snapshots.
+type Print struct{ Permanent, Temporary string }
+
+// Fingerprint reads the fingerprint of what the connection of ask sees: its own
+// uncommitted definitions too, but not other sessions'. It is one query, which
+// hashes the names, types and relations of all that a snapshot holds, and
+// the versions of the rows (xmin and ctid) of what is long: view and function
+// definitions, column expressions.
+func Fingerprint(ctx context.Context, ask Ask) (Print, error) {
 	rows, err := ask(ctx, fingerprintSQL)
 	if err != nil {
-		return "", err
+		return Print{}, err
 	}
-	var b strings.Builder
-	for _, r := range rows {
-		for _, cell := range r {
-			if cell != nil {
-				b.WriteString(*cell)
-			}
-			b.WriteByte(' ')
-		}
+	if len(rows) != 1 || len(rows[0]) != len(permanentHashes)+len(temporaryHashes) {
+		return Print{}, fmt.Errorf("fingerprint: an answer of another shape")
 	}
-	return b.String(), nil
+	hashes := rows[0]
+	return Print{joinHashes(hashes[:len(permanentHashes)]), joinHashes(hashes[len(permanentHashes):])}, nil
 }
 
-// fingerprintSQL hashes with the server's own hash functions, each seeded with
-// the hash of the columns before it, and adds the hashes up, so that the order
-// of rows does not matter.
-const fingerprintSQL = `SELECT
-	(SELECT pg_catalog.sum(pg_catalog.hashnameextended(n.nspname, n.oid::pg_catalog.int8))::pg_catalog.text
-		FROM pg_catalog.pg_namespace n WHERE NOT ` + otherTemp + `),
-	(SELECT pg_catalog.sum(pg_catalog.hashnameextended(c.relname, pg_catalog.hashoidextended(c.relnamespace,
-			pg_catalog.hashcharextended(c.relkind, c.oid::pg_catalog.int8))))::pg_catalog.text
-		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-		WHERE c.oid OPERATOR(pg_catalog.>=) 16384 AND NOT ` + otherTemp + `
-		AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S,c}'::pg_catalog."char"[])),
-	(SELECT pg_catalog.sum(pg_catalog.hashnameextended(a.attname, pg_catalog.hashoidextended(a.atttypid,
-			pg_catalog.hashint4extended(a.atttypmod, pg_catalog.hashoidextended(a.attrelid, (a.attnum
-			OPERATOR(pg_catalog.*) 8 OPERATOR(pg_catalog.+) (a.attnotnull::pg_catalog.int4 OPERATOR(pg_catalog.*) 4)
-			OPERATOR(pg_catalog.+) CASE WHEN a.attgenerated OPERATOR(pg_catalog.=) '' THEN 0 ELSE 2 END
-			OPERATOR(pg_catalog.+) CASE WHEN a.attidentity OPERATOR(pg_catalog.=) '' THEN 0 ELSE 1 END
-			)::pg_catalog.int8)))))::pg_catalog.text
-		FROM pg_catalog.pg_attribute a
-		WHERE a.attrelid OPERATOR(pg_catalog.>=) 16384 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
-		AND NOT a.attrelid OPERATOR(pg_catalog.=) ANY (SELECT c.oid FROM pg_catalog.pg_class c
-			JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-			WHERE ` + otherTemp + ` OR c.relkind OPERATOR(pg_catalog.=) ANY ('{i,I,t}'::pg_catalog."char"[]))),
-	(SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(d.xmin, d.ctid), d.oid::pg_catalog.int8))::pg_catalog.text
-		FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.adrelid
-		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE NOT ` + otherTemp + `),
-	(SELECT pg_catalog.sum(pg_catalog.hashoidextended(i.inhrelid, i.inhparent::pg_catalog.int8))::pg_catalog.text
-		FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.inhrelid
-		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-		WHERE c.relkind OPERATOR(pg_catalog.<>) ALL ('{i,I}'::pg_catalog."char"[]) AND NOT ` + otherTemp + `),
-	(SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(r.xmin, r.ctid), r.oid::pg_catalog.int8))::pg_catalog.text
-		FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) r.ev_class
-		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-		WHERE r.oid OPERATOR(pg_catalog.>=) 16384 AND NOT ` + otherTemp + `),
-	(SELECT pg_catalog.sum(pg_catalog.hashnameextended(t.typname, pg_catalog.hashoidextended(t.typnamespace,
-			pg_catalog.hashoidextended(t.typbasetype, pg_catalog.hashcharextended(t.typcategory,
-			t.oid::pg_catalog.int8)))))::pg_catalog.text
-		FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
-		WHERE t.oid OPERATOR(pg_catalog.>=) 16384 AND NOT ` + otherTemp + `),
-	(SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(p.xmin, p.ctid), p.oid::pg_catalog.int8))::pg_catalog.text
-		FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-		WHERE p.oid OPERATOR(pg_catalog.>=) 16384 AND NOT ` + otherTemp + `),
-	(SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(o.xmin, o.ctid), o.oid::pg_catalog.int8))::pg_catalog.text
-		FROM pg_catalog.pg_operator o WHERE o.oid OPERATOR(pg_catalog.>=) 16384),
-	(SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(c.xmin, c.ctid), c.oid::pg_catalog.int8))::pg_catalog.text
-		FROM pg_catalog.pg_cast c WHERE c.oid OPERATOR(pg_catalog.>=) 16384),
-	(SELECT pg_catalog.sum(pg_catalog.hashnameextended(e.extname, pg_catalog.hashoidextended(d.classid,
-			d.objid::pg_catalog.int8)))::pg_catalog.text
-		FROM pg_catalog.pg_extension e
-		JOIN pg_catalog.pg_depend d ON d.refobjid OPERATOR(pg_catalog.=) e.oid
-		AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
-		WHERE d.deptype OPERATOR(pg_catalog.=) 'e')`
+// joinHashes is "" when every hash is NULL: there were no rows to hash.
+func joinHashes(hashes []*string) string {
+	var b strings.Builder
+	some := false
+	for _, h := range hashes {
+		if h != nil {
+			some = true
+			b.WriteString(*h)
+		}
+		b.WriteByte(' ')
+	}
+	if !some {
+		return ""
+	}
+	return b.String()
+}
+
+// The hash functions are the server's own, each seeded with the hash of the
+// columns before it; the sums make the order of rows irrelevant.
+const (
+	hashSchemas = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(n.nspname, n.oid::pg_catalog.int8))
+	FROM pg_catalog.pg_namespace n WHERE {scope}`
+
+	hashRelations = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(c.relname,
+		pg_catalog.hashoidextended(c.relnamespace, pg_catalog.hashcharextended(c.relkind, c.oid::pg_catalog.int8))))
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+	WHERE c.oid OPERATOR(pg_catalog.>=) 16384 AND {scope}
+	AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S,c}'::pg_catalog."char"[])`
+
+	hashColumn = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(a.attname,
+		pg_catalog.hashoidextended(a.atttypid, pg_catalog.hashint4extended(a.atttypmod,
+		a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.*) 65536 OPERATOR(pg_catalog.+) a.attnum
+		OPERATOR(pg_catalog.*) 2 OPERATOR(pg_catalog.+) a.attnotnull::pg_catalog.int4))))
+	FROM pg_catalog.pg_attribute a `
+
+	// hashColumns counts the columns of indexes and toast tables in: to leave
+	// them out would cost more than the reading that a new index brings about.
+	hashColumns = hashColumn + `WHERE a.attrelid OPERATOR(pg_catalog.>=) 16384 AND a.attnum OPERATOR(pg_catalog.>) 0
+	AND NOT a.attisdropped AND NOT a.attrelid OPERATOR(pg_catalog.=) ANY (SELECT c.oid FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE NOT {scope})`
+
+	hashTemporaryColumns = hashColumn + `JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+	WHERE {scope} AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped`
+
+	hashExpressions = `SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(d.xmin, d.ctid), d.oid::pg_catalog.int8))
+	FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.adrelid
+	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE {scope}`
+
+	hashInheritance = `SELECT pg_catalog.sum(pg_catalog.hashoidextended(i.inhrelid, i.inhparent::pg_catalog.int8))
+	FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.inhrelid
+	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+	WHERE c.relkind OPERATOR(pg_catalog.<>) ALL ('{i,I}'::pg_catalog."char"[]) AND {scope}`
+
+	hashRules = `SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(r.xmin, r.ctid), r.oid::pg_catalog.int8))
+	FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) r.ev_class
+	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+	WHERE r.oid OPERATOR(pg_catalog.>=) 16384 AND {scope}`
+
+	hashTypes = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(t.typname, pg_catalog.hashoidextended(t.typnamespace,
+		pg_catalog.hashoidextended(t.typbasetype, pg_catalog.hashcharextended(t.typcategory, t.oid::pg_catalog.int8)))))
+	FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
+	WHERE t.oid OPERATOR(pg_catalog.>=) 16384 AND {scope}`
+
+	hashFunctions = `SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(p.xmin, p.ctid), p.oid::pg_catalog.int8))
+	FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+	WHERE p.oid OPERATOR(pg_catalog.>=) 16384 AND {scope}`
+
+	hashOperators = `SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(o.xmin, o.ctid), o.oid::pg_catalog.int8))
+	FROM pg_catalog.pg_operator o WHERE o.oid OPERATOR(pg_catalog.>=) 16384`
+
+	hashCasts = `SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(c.xmin, c.ctid), c.oid::pg_catalog.int8))
+	FROM pg_catalog.pg_cast c WHERE c.oid OPERATOR(pg_catalog.>=) 16384`
+
+	hashMembership = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(e.extname,
+		pg_catalog.hashoidextended(d.classid, d.objid::pg_catalog.int8)))
+	FROM pg_catalog.pg_extension e
+	JOIN pg_catalog.pg_depend d ON d.refobjid OPERATOR(pg_catalog.=) e.oid
+	AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+	WHERE d.deptype OPERATOR(pg_catalog.=) 'e'`
+)
+
+var (
+	permanentHashes = []string{
+		hashSchemas, hashRelations, hashColumns, hashExpressions, hashInheritance, hashRules, hashTypes, hashFunctions,
+		hashOperators, hashCasts, hashMembership,
+	}
+	temporaryHashes = []string{
+		hashRelations, hashTemporaryColumns, hashExpressions, hashInheritance, hashRules, hashTypes, hashFunctions,
+	}
+	fingerprintSQL = "SELECT " + strings.Join(append(permanent.texts(permanentHashes), temporary.texts(temporaryHashes)...), ",\n")
+)
+
+// texts makes each query one column of text.
+func (y layer) texts(queries []string) []string {
+	list := make([]string, len(queries))
+	for i, q := range queries {
+		list[i] = "(" + y.in(q) + ")::pg_catalog.text"
+	}
+	return list
+}
