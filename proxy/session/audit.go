@@ -1,0 +1,165 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"sqlveil/auditlog"
+	"sqlveil/rewrite"
+)
+
+// record appends an event that belongs to no statement.
+func (s *Session) record(e *auditlog.Event, kind auditlog.Kind, strict bool) error {
+	e.Reset()
+	return s.append(e, kind, strict)
+}
+
+// append puts an event on record. Its number is in lastSeq afterwards, which
+// only the up side reads.
+func (s *Session) append(e *auditlog.Event, kind auditlog.Kind, strict bool) error {
+	e.Kind = kind
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	seq, err := s.options.Audit.Append(e, strict)
+	if err != nil {
+		s.options.Metrics.AuditErrors.Add(1)
+		s.Log.Error().Err(err).Str("kind", string(kind)).Msg("the audit log cannot be written")
+		return err
+	}
+	if e == &s.begin {
+		s.lastSeq = seq
+	}
+	return nil
+}
+
+// describe fills in what is known of a statement before it is sent.
+func (q *Query) describe(e *auditlog.Event, p *Prepared) {
+	plan := q.plan
+	e.Statement = auditlog.Statement{
+		ID: q.message, Sub: q.sub, Protocol: q.how, Command: string(plan.Kind), Class: class(plan),
+		Fingerprint: plan.Fingerprint, Text: plan.Text, Length: q.length,
+	}
+	if plan.Text == "" {
+		sum := sha256.Sum256([]byte(p.Text))
+		e.Statement.Hash = hex.EncodeToString(sum[:])
+	}
+	for _, o := range plan.Objects {
+		e.Objects = append(e.Objects, auditlog.Object(o))
+	}
+	e.Decision.Verdict = "pass"
+	if p.scope != nil {
+		e.Decision.Policy = p.scope.Policy.Version()
+	}
+	if !plan.Masked || q.open {
+		return
+	}
+	e.Decision.Verdict = "mask"
+	for _, o := range plan.Outputs {
+		if o.Mask != nil {
+			e.Decision.Masks = append(e.Decision.Masks, auditlog.MaskedColumn{Column: o.Name, Mask: o.Mask.Name()})
+		}
+	}
+}
+
+// strict says whether the record of a statement has to be on disk before the
+// statement is sent.
+func (q *Query) strict() bool {
+	if len(q.plan.Objects) > 0 {
+		return true
+	}
+	c := class(q.plan)
+	return c == classDDL || c == classPrivilege
+}
+
+// recordRefusal puts a refused text on record; p is nil when it was not planned.
+func (s *Session) recordRefusal(text string, p *Prepared, why *Refusal) {
+	s.options.Metrics.Refused.Add(1)
+	plan, sub := &rewrite.Plan{Kind: rewrite.Kind(firstKeyword(text))}, 1
+	if p != nil {
+		for i := range p.plans {
+			if p.plans[i].Refuse == why {
+				plan, sub = p.plans[i], i+1
+			}
+		}
+	} else {
+		p = &Prepared{Text: text}
+	}
+	e := &s.begin
+	e.Reset()
+	q := &Query{plan: plan, message: s.message, sub: sub, length: len(text)}
+	q.describe(e, p)
+	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
+	e.Result.SQLState = StateOf(why)
+	s.append(e, auditlog.QueryRefuse, true)
+}
+
+// RefuseMessage puts a refused message that has no text on record.
+func (s *Session) RefuseMessage(why *Refusal) {
+	s.options.Metrics.Refused.Add(1)
+	e := &s.begin
+	e.Reset()
+	e.Statement.ID = s.message
+	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
+	e.Result.SQLState = StateOf(why)
+	s.append(e, auditlog.QueryRefuse, true)
+}
+
+// StateOf is the SQLSTATE of a refusal.
+func StateOf(r *Refusal) string {
+	if r.SQLState != "" {
+		return r.SQLState
+	}
+	return StateInsufficientPrivilege
+}
+
+// Classes of statements.
+const (
+	classRead      = "READ"
+	classWrite     = "WRITE"
+	classDDL       = "DDL"
+	classPrivilege = "PRIVILEGE"
+	classSession   = "SESSION"
+	classOther     = "OTHER"
+)
+
+// class is what a statement does, roughly.
+func class(plan *rewrite.Plan) string {
+	switch firstKeyword(string(plan.Kind)) {
+	case "SELECT", "VALUES", "TABLE", "WITH", "FETCH", "SHOW", "EXPLAIN", "DESCRIBE", "DESC":
+		return classRead
+	case "COPY":
+		if plan.Rows {
+			return classRead
+		}
+		return classWrite
+	case "EXECUTE":
+		if plan.Rows {
+			return classRead
+		}
+		return classOther
+	case "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "LOAD", "CALL", "DO":
+		return classWrite
+	case "CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "REINDEX", "CLUSTER", "REFRESH", "SECURITY", "IMPORT", "RENAME":
+		return classDDL
+	case "GRANT", "REVOKE", "REASSIGN":
+		return classPrivilege
+	case "SET", "RESET", "BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PREPARE", "DEALLOCATE", "DISCARD",
+		"DECLARE", "CLOSE", "MOVE", "LISTEN", "UNLISTEN", "NOTIFY", "LOCK", "USE", "END", "ABORT":
+		return classSession
+	}
+	return classOther
+}
+
+// firstKeyword returns the first word of a text in upper case, "" when that is
+// not a plain word.
+func firstKeyword(text string) string {
+	text = strings.TrimLeft(text, " \t\r\n\f\v(")
+	n := 0
+	for n < len(text) && n < 16 && (text[n]|0x20 >= 'a' && text[n]|0x20 <= 'z' || text[n] == '_') {
+		n++
+	}
+	return strings.ToUpper(text[:n])
+}

@@ -1,0 +1,150 @@
+package session
+
+// A Portal is a cursor: one that SQL declared or, in PostgreSQL, one that a
+// Bind made. Both live in one namespace.
+type Portal struct {
+	Prepared *Prepared
+	Index    int  // of its statement in Prepared
+	Bound    bool // made by a message, not by SQL: it ends with the transaction
+	Wire     any  // the relay's own
+}
+
+// A Change is what becomes of a name when a message succeeds: it stands for
+// something else, or for nothing any more.
+type Change struct {
+	Kind      NameKind
+	Name      string
+	All       bool // every name of this kind
+	Statement *Prepared
+	Portal    *Portal
+}
+
+// NameKind tells the namespaces of a session apart.
+type NameKind uint8
+
+// The namespaces.
+const (
+	StatementName NameKind = iota
+	PortalName
+)
+
+// A pending change belongs to a message that the server has not answered yet.
+type pending struct {
+	Change
+	ticket uint64 // of the message, ascending
+	batch  uint64
+}
+
+// names knows what the prepared statements and cursors of a session stand for,
+// and what messages in flight may make of them. A message is one of a batch:
+// when one of a batch fails, the server skips the rest of it. So within the
+// batch being sent a pending change may be counted upon, since what counts on it
+// is skipped with it; one of an earlier batch may not.
+type names struct {
+	statements map[string]*Prepared
+	portals    map[string]*Portal
+	pending    []pending // in the order of their tickets
+	batch      uint64    // the one being sent
+}
+
+// A Lookup is what a name stands for.
+type Lookup uint8
+
+const (
+	Known   Lookup = iota // for what is returned
+	Unknown               // for nothing that we know of
+	Unclear               // that depends on messages in flight
+)
+
+// latest returns the pending change that a name will be settled by.
+func (n *names) latest(kind NameKind, name []byte) *pending {
+	for i := len(n.pending) - 1; i >= 0; i-- {
+		p := &n.pending[i]
+		if p.Kind == kind && (p.All || p.Name == string(name)) {
+			return p
+		}
+	}
+	return nil
+}
+
+func (n *names) statement(name []byte) (*Prepared, Lookup) {
+	if p := n.latest(StatementName, name); p != nil {
+		if p.batch != n.batch {
+			return nil, Unclear
+		}
+		return found(p.Statement)
+	}
+	return found(n.statements[string(name)])
+}
+
+func (n *names) portal(name []byte) (*Portal, Lookup) {
+	if p := n.latest(PortalName, name); p != nil {
+		if p.batch != n.batch {
+			return nil, Unclear
+		}
+		return found(p.Portal)
+	}
+	return found(n.portals[string(name)])
+}
+
+func found[T any](v *T) (*T, Lookup) {
+	if v == nil {
+		return nil, Unknown
+	}
+	return v, Known
+}
+
+// will notes a change that the message with this ticket makes if it succeeds.
+func (n *names) will(ticket uint64, c Change) {
+	n.pending = append(n.pending, pending{c, ticket, n.batch})
+}
+
+// settle makes or drops the changes of the message with this ticket. Messages
+// are settled in order.
+func (n *names) settle(ticket uint64, ok bool) {
+	done := 0
+	for done < len(n.pending) && n.pending[done].ticket <= ticket {
+		if p := &n.pending[done]; ok && p.ticket == ticket {
+			n.apply(&p.Change)
+		}
+		done++
+	}
+	if done > 0 {
+		rest := copy(n.pending, n.pending[done:])
+		clear(n.pending[rest:])
+		n.pending = n.pending[:rest]
+	}
+}
+
+func (n *names) apply(c *Change) {
+	switch {
+	case c.Kind == StatementName:
+		n.statements = applied(n.statements, c, c.Statement)
+	default:
+		n.portals = applied(n.portals, c, c.Portal)
+	}
+}
+
+func applied[T any](names map[string]*T, c *Change, to *T) map[string]*T {
+	switch {
+	case c.All:
+		return nil
+	case to == nil:
+		delete(names, c.Name)
+		return names
+	case names == nil:
+		names = make(map[string]*T)
+	}
+	names[c.Name] = to
+	return names
+}
+
+// transactionOver forgets the portals that end with a transaction: those that no
+// SQL declared, which cannot be held open.
+func (n *names) transactionOver() {
+	for name, p := range n.portals {
+		if p.Bound {
+			delete(n.portals, name)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package session
+
+import (
+	"context"
+
+	"github.com/rs/zerolog"
+
+	"sqlveil/auditlog"
+	"sqlveil/masking"
+	"sqlveil/rewrite"
+)
+
+// Options are what all sessions of one listener share.
+type Options struct {
+	Listener string // its name in the audit log
+	Protocol string // "postgres", "mysql"
+	Address  string // the server's, for the audit log
+
+	Policy   func() *masking.Policy // the one in force now, never nil
+	Planner  Planner
+	Catalogs Catalogs
+	Audit    Audit
+	Log      zerolog.Logger
+	Metrics  *Metrics
+
+	// Subject makes the audit log's key of a person from a value of a column
+	// that identifies one. Nil: subjects are not recorded.
+	Subject func(class *masking.Class, text []byte) auditlog.SubjectKey
+}
+
+// A Planner turns texts into plans and remembers them; see [rewrite.Planner].
+type Planner interface {
+	Plan(scope rewrite.Scope, text string) []*rewrite.Plan
+	Cached(scope rewrite.Scope, text string) ([]*rewrite.Plan, bool)
+}
+
+// An AskFunc runs one query on a session's own connection and returns its rows;
+// nil is NULL.
+type AskFunc func(ctx context.Context, sql string) ([][]*string, error)
+
+// Catalogs tell what tables and functions a database has.
+type Catalogs interface {
+	// Current returns the newest snapshot at hand. It is called for every statement.
+	Current(ctx context.Context, database string) (rewrite.Catalog, error)
+	// Fresh returns a snapshot that was compared with the server after the call.
+	Fresh(ctx context.Context, database string) (rewrite.Catalog, error)
+	// Local returns what one session alone sees, by asking on its own connection:
+	// its temporary tables, its changes that are not yet committed.
+	Local(ctx context.Context, database string, ask func(ctx context.Context, sql string) ([][]*string, error)) (rewrite.Catalog, error)
+}
+
+// A Witness is a catalog that knows columns by the numbers under which the
+// server itself describes the origin of a result column.
+type Witness interface {
+	// LabelOf returns what the column carries under a policy, by its own name or
+	// by those of the columns that it shows.
+	LabelOf(policy *masking.Policy, rel uint32, att int16) (masking.Label, bool)
+}
+
+// Audit is where records go; see [auditlog.Log].
+type Audit interface {
+	Append(e *auditlog.Event, strict bool) (seq uint64, err error)
+}
+
+// A Wire is a session's own use of the connection to the server, in between the
+// client's messages. It is called on the up side only.
+type Wire interface {
+	// Drain waits until the server has answered everything sent so far, or until
+	// it is known to skip what follows.
+	Drain(ctx context.Context) (Standing, error)
+	// Ask runs a query unseen by the client. It must not be called unless Drain
+	// returned Ready. A *[ServerError] is the server's own.
+	Ask(ctx context.Context, sql string) ([][]*string, error)
+	// Surroundings asks for the search path and its like.
+	Surroundings(ctx context.Context) (Surroundings, error)
+}
+
+// Standing is what the server will do with the next statement.
+type Standing uint8
+
+const (
+	Ready    Standing = iota // carry it out
+	Skipping                 // ignore it, because an earlier one of its batch failed
+	Failed                   // refuse it, because the transaction failed, unless it ends the transaction
+)
+
+// A ServerError is an error that the server answered a question of ours with.
+type ServerError struct{ SQLState, Message string }
+
+func (e *ServerError) Error() string { return "server: " + e.Message + " (" + e.SQLState + ")" }

@@ -1,0 +1,131 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"sqlveil/rewrite"
+)
+
+// A Refusal says why a statement is not sent. It is an error.
+type Refusal = rewrite.Refusal
+
+// CopyFormat says how a COPY writes its rows.
+type CopyFormat = rewrite.CopyFormat
+
+// A Guard names a parameter that must not hold a masked value.
+type Guard = rewrite.Guard
+
+// SQLSTATEs of what the program itself tells a client.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	StateInsufficientPrivilege = "42501"
+	StateIOError               = "58030"
+	StateInvalidAuthorization  = "28000"
+	StateProtocolViolation     = "08P01"
+	StateAdminShutdown         = "57P01"
+	StateTooManyConnections    = "53300"
+	StateInternalError         = "XX000"
+)
+
+var (
+	// ErrServerClosed is what [Server.Serve] returns after Shutdown or Close.
+	ErrServerClosed = errors.New("session: server closed")
+
+	// ErrSkipped says that the server ignores the statement anyway, because an
+	// earlier one of its batch failed: it need not be sent.
+	ErrSkipped = errors.New("session: the server skips the statement")
+
+	// ErrNoRole says that the policy lists no role for the caller.
+	ErrNoRole = errors.New("no role for this login")
+)
+
+// A MismatchError says that the server's result is not the one that was planned.
+type MismatchError struct{ Planned, Got int }
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("the result has %d columns where %d were planned", e.Got, e.Planned)
+}
+
+// Refusal is what the client gets to see of it.
+func (e *MismatchError) Refusal() *Refusal {
+	return &Refusal{
+		Code:    rewrite.CodeMismatch,
+		Message: "no row is released: " + e.Error(),
+		Hint:    "The tables may just have been changed. Try again.",
+	}
+}
+
+// ProtocolRefusal refuses a message that goes around the masks.
+func ProtocolRefusal(what string) *Refusal {
+	return &Refusal{Code: rewrite.CodeProtocol, Message: what + " is not for roles with masks"}
+}
+
+func auditRefusal() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeAudit, Message: "sqlveil: the audit log cannot be written (" + rewrite.CodeAudit + ")",
+		SQLState: StateIOError,
+	}
+}
+
+func roleRefusal() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeProtocol, Message: "the policy in force has no role for this login any more",
+		Hint: "Connect again when the policy lists this login.",
+	}
+}
+
+func catalogRefusal() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeUnknownName, Message: "sqlveil: the tables of this database are not known at the moment (" + rewrite.CodeUnknownName + ")",
+		Hint: "The proxy's catalog account could not read them; its log says why.", SQLState: StateIOError,
+	}
+}
+
+func unpredictedRefusal() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeUnpredicted, Message: "what this statement reads depends on an earlier statement of the same text",
+		Hint: "Send the statements one by one.",
+	}
+}
+
+func cursorRefusal(name string) *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeUnknownName, SQLState: "34000",
+		Message: fmt.Sprintf("cursor %q does not exist", name),
+	}
+}
+
+func preparedRefusal(name string) *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeUnknownName, SQLState: "26000",
+		Message: fmt.Sprintf("prepared statement %q does not exist", name),
+	}
+}
+
+func serverRefusal(e *ServerError) *Refusal {
+	return &Refusal{Code: rewrite.CodeUnknownName, SQLState: e.SQLState, Message: e.Message}
+}
+
+// WriteBack refuses a masked value that would be written over the real one.
+func WriteBack(g *Guard) *Refusal { return rewrite.WriteBack(g.Column) }
+
+// TooLong refuses a text that is too long to be planned.
+func TooLong(size, most int) *Refusal {
+	return &Refusal{
+		Code:    rewrite.CodeTooComplex,
+		Message: fmt.Sprintf("the statement is too long: %d bytes, %d are allowed to roles with masks", size, most),
+	}
+}
+
+// UnknownStatement refuses a prepared statement that the session has not seen
+// being made, in the words of the server.
+func UnknownStatement(name string) *Refusal { return preparedRefusal(name) }
+
+// UnknownCursor refuses a cursor that the session has not seen being made, in the
+// words of the server.
+func UnknownCursor(name string) *Refusal {
+	r := cursorRefusal(name)
+	r.Message = fmt.Sprintf("portal %q does not exist", name)
+	return r
+}

@@ -1,0 +1,196 @@
+package session
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sqlveil/auditlog"
+	"sqlveil/masking"
+	"sqlveil/rewrite"
+)
+
+// A Session is what one client has at one server: who it is, what it may see,
+// and what the names in its statements mean.
+type Session struct {
+	// ID names the session in the audit log and in the program's log.
+	ID string
+	// Log writes to the program's log. No value of a row or a parameter goes there.
+	Log zerolog.Logger
+
+	options *Options
+	wire    Wire
+	caller  masking.Caller
+	login   bool // Login succeeded
+
+	begin auditlog.Event // the up side's
+	end   auditlog.Event // the down side's
+
+	// What the up side knows of the meaning of names.
+	scope   *rewrite.Scope // nil before the first statement and when something in it changed
+	policy  *masking.Policy
+	role    *masking.Role
+	catalog rewrite.Catalog // what the scope was made with
+	own     rewrite.Catalog // what this session alone sees, nil when that is what all see
+	ownBase uint64          // version of the common catalog when own was read
+	around  Surroundings
+	lastSeq uint64 // of the last record of begin
+	message uint64 // number of the client's message, for the audit log
+
+	mu     sync.Mutex // guards what follows, which both sides use
+	state  state
+	names  names
+	ticket uint64
+	stop   func() // the relay's way to end the session at the next occasion
+	ending bool
+}
+
+// Surroundings is what the meaning of a text depends on besides the catalog.
+type Surroundings struct {
+	Path []string // every schema the server looks in, in order, implicit ones too
+	Mode string   // see [rewrite.Scope]
+	Own  bool     // there are tables which this session alone sees
+}
+
+// newSession returns a session that has not logged in.
+func newSession(o *Options, client string) *Session {
+	s := &Session{ID: newID(time.Now()), options: o}
+	s.Log = o.Log.With().Str("session", s.ID).Str("client", client).Logger()
+	s.state.pathDirty = true
+	s.begin.Session = auditlog.Session{ID: s.ID, Listener: o.Listener, Protocol: o.Protocol, Client: client}
+	s.begin.Database.Server = o.Address
+	s.end.Session, s.end.Database = s.begin.Session, s.begin.Database
+	return s
+}
+
+var idAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+// newID returns an identifier that sorts by time: 48 bits of milliseconds and 80
+// random ones.
+func newID(now time.Time) string {
+	var b [16]byte
+	ms := uint64(now.UnixMilli())
+	for i := range 6 {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	rand.Read(b[6:]) // never fails
+	return idAlphabet.EncodeToString(b[:])
+}
+
+// A Login is what a relay knows of a caller whom the server let in.
+type Login struct {
+	Caller  masking.Caller
+	Subject string   // of the client's certificate
+	TLS     string   // version on the client's side, "" for none
+	Engine  string   // the server's name and version
+	Path    []string // the search path to assume for callers who see everything
+}
+
+// Metrics returns the counters of the listener's sessions.
+func (s *Session) Metrics() *Metrics { return s.options.Metrics }
+
+// Login decides the role of a caller whom the server has let in, for good. It
+// fails with [ErrNoRole] when the policy has none, and with a *[Refusal] when
+// the login cannot be put on record.
+func (s *Session) Login(l Login, wire Wire) error {
+	s.wire, s.caller = wire, l.Caller
+	s.around.Path = l.Path
+	for _, e := range []*auditlog.Event{&s.begin, &s.end} {
+		e.Session.TLS, e.Session.Application, e.Session.Certificate = l.TLS, l.Caller.Application, l.Subject
+		e.Who.Login, e.Database.Name, e.Database.Engine = l.Caller.User, l.Caller.Database, l.Engine
+	}
+	if !s.matchRole(s.options.Policy()) {
+		s.LoginFailed(l.Caller, StateInvalidAuthorization, ErrNoRole.Error())
+		return ErrNoRole
+	}
+	s.end.Who.Role = s.role.Name()
+	if err := s.record(&s.begin, auditlog.AuthOK, true); err != nil {
+		return auditRefusal()
+	}
+	if err := s.record(&s.begin, auditlog.SessionStart, false); err != nil {
+		return auditRefusal()
+	}
+	s.login = true
+	return nil
+}
+
+// LoginFailed puts a login that came to nothing on record.
+func (s *Session) LoginFailed(caller masking.Caller, state, reason string) {
+	s.options.Metrics.LoginsFailed.Add(1)
+	e := &s.begin
+	e.Reset()
+	e.Who.Login, e.Database.Name, e.Session.Application = caller.User, caller.Database, caller.Application
+	e.Result.SQLState = state
+	e.Decision.Reason = reason
+	s.append(e, auditlog.AuthFail, true)
+}
+
+// Masked says whether the role in force sees some data masked.
+func (s *Session) Masked() bool { return !s.role.SeesAll() }
+
+// RoleName is the role's name in the policy.
+func (s *Session) RoleName() string { return s.role.Name() }
+
+// matchRole decides the caller's role under a policy.
+func (s *Session) matchRole(p *masking.Policy) bool {
+	role, ok := p.Match(s.caller)
+	if !ok {
+		return false
+	}
+	s.policy, s.role, s.scope = p, role, nil
+	s.begin.Who.Role = role.Name()
+	return true
+}
+
+// Stop lets the relay say how the session is to be ended when the server shuts
+// down: after the statement that runs.
+func (s *Session) Stop(stop func()) {
+	s.mu.Lock()
+	s.stop = stop
+	ending := s.ending
+	s.mu.Unlock()
+	if ending {
+		stop()
+	}
+}
+
+// shutDown ends the session when nothing runs in it.
+func (s *Session) shutDown() {
+	s.mu.Lock()
+	s.ending = true
+	stop := s.stop
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
+
+// finish puts the end of the session on record. Both sides have returned.
+func (s *Session) finish(why string) {
+	if !s.login {
+		return
+	}
+	s.end.Reset()
+	s.end.Result.Ended = why
+	s.append(&s.end, auditlog.SessionEnd, false)
+}
+
+// Cancelled puts a request to cancel what runs in the session on record. It may
+// be called from anywhere.
+func (s *Session) Cancelled(client string) {
+	e := auditlog.Event{Session: s.begin.Session}
+	e.Detail = []auditlog.Detail{{Key: "from", Value: client}}
+	s.append(&e, auditlog.QueryCancel, false)
+}
+
+// Alert puts something on record that should not happen. It is called on the
+// down side.
+func (s *Session) Alert(what string, detail ...auditlog.Detail) {
+	s.end.Reset()
+	s.end.Decision.Reason = what
+	s.end.Detail = append(s.end.Detail, detail...)
+	s.append(&s.end, auditlog.Alert, true)
+}
