@@ -9,6 +9,7 @@ type Scope struct {
 	Role       *masking.Role
 	Policy     *masking.Policy
 	Database   string
+	User       string   // whom the server logged in, for "$user"
 	SearchPath []string // every schema the server looks in, in order, implicit ones too
 	Mode       string   // what the dialect's lexer depends on (MySQL: sql_mode and character set)
 	Catalog    Catalog
@@ -19,6 +20,9 @@ type Scope struct {
 type Catalog interface {
 	// Version tells snapshots apart within one process.
 	Version() uint64
+	// Label is what a column carries under a policy, by its own name, by that of
+	// the columns it shares data with, or by a name that it had before.
+	Label(*masking.Policy, *TableColumn) (masking.Label, bool)
 }
 
 // A Dialect knows the SQL of one engine.
@@ -41,10 +45,15 @@ type Statement struct {
 	Uses    []Use
 	Flows   []Flow
 	Calls   []Call
-	Unknown []Refusal // what could not be resolved; each refuses the statement for a masked role
+	Alters  []*TableColumn // every column of the relations that DDL changes
+	Unknown []Refusal      // what could not be resolved; each refuses the statement for a masked role
 	Effect  Effect
+	Copy    *CopyFormat
 	Query   *Statement // DECLARE's, EXPLAIN's and PREPARE's own statement
 	Writes  []Write
+
+	Opaque bool // nothing is known of it
+	Inert  bool // runs nothing: EXPLAIN without ANALYZE, DECLARE, PREPARE
 
 	// LiteralFree says that no literal of the text decided anything above.
 	LiteralFree bool
@@ -64,11 +73,13 @@ type Flow struct {
 	Into   string // for people: "table copy", "a file", "public.orders.remark"
 }
 
-// A Write is a literal written into a column, for the write-back guard.
+// A Write is a column of a table that the statement writes, for the write-back
+// guard and because a violated constraint quotes the whole row.
 type Write struct {
-	Target *TableColumn
-	Text   string
-	Param  int // the parameter's number from 1 when the value is one, else 0
+	Target  *TableColumn
+	Text    string // what is written, when Literal
+	Literal bool
+	Param   int // the parameter's number from 1 when the value is one, else 0
 }
 
 // A Call is a user-written function whose body was not resolved.

@@ -23,8 +23,31 @@ type Plan struct {
 	Touches bool     // reads a column the role sees masked: the server's diagnostics may quote it
 	Refuse  *Refusal // not nil: answer with this, send nothing
 
-	Effect  Effect // what the statement does to the session's own state
-	Subject []int  // indexes of Outputs that are subject keys
+	Effect Effect  // what the statement does to the session's own state
+	Guards []Guard // parameters that must not hold a masked value
+
+	Copy *CopyFormat // COPY ... TO STDOUT: how its rows are written; Outputs are its columns
+}
+
+// A CopyFormat says how a COPY writes its rows: the options that the statement
+// gives, as it gives them. What it leaves out has the server's default.
+type CopyFormat struct {
+	Format    string // "text", "csv" or "binary"
+	Delimiter string
+	Null      string
+	HasNull   bool // Null is given
+	Quote     string
+	Escape    string
+	Header    bool
+	Encoding  string
+}
+
+// A Guard names a parameter that is written into a column which the role sees
+// masked: a value that looks like the mask's output must not overwrite the real one.
+type Guard struct {
+	Param  int // from 1
+	Column string
+	Mask   masking.Mask
 }
 
 // An Output is one result column.
@@ -39,11 +62,12 @@ type Output struct {
 // A TableColumn is one column of a base table, as the catalog knows it. It is
 // identified by Rel and Att, never by its names, which can change.
 type TableColumn struct {
-	Rel  uint32 // the table's identity (PostgreSQL: OID)
-	Att  int16  // the column's number in it, from 1
-	Name masking.Column
-	Type string // the declared type's name, as the engine spells it
-	Kin  []*TableColumn // inherited or inheriting columns that hold the same data
+	Rel    uint32 // the table's identity (PostgreSQL: OID)
+	Att    int16  // the column's number in it, from 1
+	Name   masking.Column
+	Type   string         // the declared type's name, as the engine spells it
+	Kin    []*TableColumn // inherited or inheriting columns that hold the same data
+	System bool           // a system catalog's: never masked for want of a label
 }
 
 // A Use is a column standing anywhere but in the output.
@@ -100,10 +124,17 @@ type Effect struct {
 
 // A Refusal says why a statement is not sent. Its texts name columns, never values.
 type Refusal struct {
-	Code    string // "SV103"; stable, listed in the README
-	Message string // without the leading "sqlveil: " and without the code
-	Hint    string
+	Code     string // "SV103"; stable, listed in the README
+	Message  string // without the leading "sqlveil: " and without the code
+	Hint     string
+	SQLState string // "" for 42501; otherwise the server would have said the same, and Message is in its words
+	Position int    // of the fault in the client's text, in characters from 1; 0 when unknown
 }
 
 // Error returns the message as a client sees it.
-func (r *Refusal) Error() string { return "sqlveil: " + r.Message + " (" + r.Code + ")" }
+func (r *Refusal) Error() string {
+	if r.SQLState != "" {
+		return r.Message
+	}
+	return "sqlveil: " + r.Message + " (" + r.Code + ")"
+}

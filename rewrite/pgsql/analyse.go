@@ -1,0 +1,210 @@
+package pgsql
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// Dialect is PostgreSQL's SQL. The Catalog of every scope it is given is a [*Catalog].
+type Dialect struct{}
+
+// Analyse implements [rewrite.Dialect].
+func (Dialect) Analyse(scope rewrite.Scope, text string) []*rewrite.Statement {
+	raws, err := parse(text)
+	if err != nil {
+		return []*rewrite.Statement{unreadable(text, err)}
+	}
+	a := analysis{scope: &scope, text: text, path: scope.SearchPath}
+	out := make([]*rewrite.Statement, 0, len(raws))
+	for _, raw := range raws {
+		out = append(out, a.statement(raw))
+	}
+	return out
+}
+
+// unreadable stands for a text that cannot be parsed: nothing is known of it
+// but its first word.
+func unreadable(text string, err error) *rewrite.Statement {
+	normal := firstWord(text)
+	st := &rewrite.Statement{Kind: rewrite.Kind(normal), Text: normal, Fingerprint: fingerprint(normal), End: len(text), Rows: true, Opaque: true}
+	st.Effect = rewrite.Effect{Path: true, Catalog: true, Opaque: true}
+	refusal := rewrite.Refusal{Code: rewrite.CodeSyntax, Message: "the statement cannot be parsed: " + err.Error(), Hint: "Nothing that cannot be parsed is sent for a role with masks."}
+	var syntax *syntaxError
+	var complex *tooComplexError
+	switch {
+	case errors.As(err, &syntax):
+		refusal = rewrite.Refusal{Code: rewrite.CodeSyntax, SQLState: "42601", Message: syntax.message, Position: syntax.position}
+	case errors.As(err, &complex):
+		refusal.Code = rewrite.CodeTooComplex
+		refusal.Hint = "Split the statement."
+	}
+	if normal, ok := normalise(text); ok && complex == nil {
+		st.Text, st.Fingerprint = normal, fingerprint(normal)
+	}
+	st.Unknown = []rewrite.Refusal{refusal}
+	return st
+}
+
+// An analysis goes through the statements of one text in order, since what one
+// does to names decides what the next one means.
+type analysis struct {
+	scope   *rewrite.Scope
+	text    string
+	path    []string    // nil when an earlier statement makes it unpredictable
+	made    []*Relation // tables that earlier statements make
+	changed bool        // an earlier statement changes definitions: tables may be others by now
+	pathSet bool        // an earlier statement sets the search path
+}
+
+func (a *analysis) statement(raw *pg.RawStmt) *rewrite.Statement {
+	start := int(raw.StmtLocation)
+	end := len(a.text)
+	if raw.StmtLen > 0 {
+		end = start + int(raw.StmtLen)
+	}
+	normal, _ := normalise(a.text[start:end])
+	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: start, End: end, LiteralFree: true}
+	r := &resolver{catalog: a.scope.Catalog.(*Catalog), scope: a.scope, path: a.path, st: st, changed: a.changed, made: a.made, prepared: preparedText(a.text[start:end])}
+	r.statement(raw.Stmt)
+	a.after(r)
+	for i := range st.Unknown {
+		st.Unknown[i].Position = a.characters(st.Unknown[i].Position)
+	}
+	return st
+}
+
+// after carries what a statement does over to the next one of the same text.
+func (a *analysis) after(r *resolver) {
+	effect := r.st.Effect
+	switch {
+	case r.newPath != nil:
+		a.path, a.pathSet = r.newPath, true
+	case effect.Path, effect.Opaque:
+		a.path = nil
+	case effect.End && a.pathSet:
+		a.path = nil
+	}
+	switch {
+	case r.makes != nil:
+		a.made = append(a.made, r.makes)
+	case effect.Catalog, effect.Opaque:
+		a.changed = true
+	}
+}
+
+// characters turns a byte position in the text into one in characters.
+func (a *analysis) characters(position int) int {
+	if position <= 1 || position > len(a.text) {
+		return position
+	}
+	return utf8.RuneCountInString(a.text[:position-1]) + 1
+}
+
+// columnName is the name that the server gives to an output column without
+// one: FigureColname of parser/parse_target.c.
+func columnName(n *pg.Node) string {
+	if name := figureName(n); name != "" {
+		return name
+	}
+	return "?column?"
+}
+
+func figureName(n *pg.Node) string {
+	switch e := n.GetNode().(type) {
+	case *pg.Node_ColumnRef:
+		parts := strs(e.ColumnRef.Fields)
+		if len(parts) > 0 {
+			return parts[len(parts)-1]
+		}
+	case *pg.Node_AIndirection:
+		for i := len(e.AIndirection.Indirection) - 1; i >= 0; i-- {
+			if s := e.AIndirection.Indirection[i].GetString_(); s != nil {
+				return s.Sval
+			}
+		}
+		return figureName(e.AIndirection.Arg)
+	case *pg.Node_FuncCall:
+		_, name := splitName(e.FuncCall.Funcname)
+		return name
+	case *pg.Node_TypeCast:
+		if name := figureName(e.TypeCast.Arg); name != "" {
+			return name
+		}
+		_, name := splitName(e.TypeCast.TypeName.Names)
+		return name
+	case *pg.Node_CollateClause:
+		return figureName(e.CollateClause.Arg)
+	case *pg.Node_AExpr:
+		if e.AExpr.Kind == pg.A_Expr_Kind_AEXPR_NULLIF {
+			return "nullif"
+		}
+	case *pg.Node_SubLink:
+		return subLinkName(e.SubLink)
+	case *pg.Node_CaseExpr:
+		if name := figureName(e.CaseExpr.Defresult); name != "" {
+			return name
+		}
+		return "case"
+	}
+	return fixedName(n)
+}
+
+func subLinkName(s *pg.SubLink) string {
+	switch s.SubLinkType {
+	case pg.SubLinkType_EXISTS_SUBLINK:
+		return "exists"
+	case pg.SubLinkType_ARRAY_SUBLINK:
+		return "array"
+	case pg.SubLinkType_EXPR_SUBLINK:
+		q := s.Subselect.GetSelectStmt()
+		for q.GetLarg() != nil {
+			q = q.Larg
+		}
+		if list := q.GetTargetList(); len(list) > 0 {
+			if t := list[0].GetResTarget(); t.GetName() != "" {
+				return t.Name
+			}
+			return figureName(list[0].GetResTarget().GetVal())
+		}
+	}
+	return ""
+}
+
+// fixedName is the name of a construct that always has the same.
+func fixedName(n *pg.Node) string {
+	switch e := n.GetNode().(type) {
+	case *pg.Node_CoalesceExpr:
+		return "coalesce"
+	case *pg.Node_MinMaxExpr:
+		if e.MinMaxExpr.Op == pg.MinMaxOp_IS_LEAST {
+			return "least"
+		}
+		return "greatest"
+	case *pg.Node_AArrayExpr:
+		return "array"
+	case *pg.Node_RowExpr:
+		return "row"
+	case *pg.Node_GroupingFunc:
+		return "grouping"
+	case *pg.Node_SqlvalueFunction:
+		return strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(e.SqlvalueFunction.Op.String(), "SVFOP_"), "_N"))
+	case *pg.Node_XmlSerialize:
+		return "xmlserialize"
+	case *pg.Node_XmlExpr:
+		return map[pg.XmlExprOp]string{
+			pg.XmlExprOp_IS_XMLCONCAT: "xmlconcat", pg.XmlExprOp_IS_XMLELEMENT: "xmlelement", pg.XmlExprOp_IS_XMLFOREST: "xmlforest",
+			pg.XmlExprOp_IS_XMLPARSE: "xmlparse", pg.XmlExprOp_IS_XMLPI: "xmlpi", pg.XmlExprOp_IS_XMLROOT: "xmlroot",
+			pg.XmlExprOp_IS_XMLSERIALIZE: "xmlserialize",
+		}[e.XmlExpr.Op]
+	case *pg.Node_JsonObjectConstructor, *pg.Node_JsonObjectAgg:
+		return "json_object"
+	case *pg.Node_JsonArrayConstructor, *pg.Node_JsonArrayAgg, *pg.Node_JsonArrayQueryConstructor:
+		return "json_array"
+	}
+	return ""
+}

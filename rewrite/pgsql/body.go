@@ -1,0 +1,237 @@
+package pgsql
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// userCall resolves a call that may be any of the candidates; the server picks
+// one by the arguments' types. names are those of named arguments, nil when
+// there are none.
+func (r *resolver) userCall(candidates []*Function, args []value, names []string) value {
+	var out value
+	fits := false
+	for _, f := range candidates {
+		if !f.takes(len(args)) {
+			continue
+		}
+		v := r.functionValue(f, args, names)
+		if fits {
+			row := out.row
+			out = either(out, v)
+			if len(row) == len(v.row) {
+				out.row = rowEither(row, v.row)
+			}
+			continue
+		}
+		out, fits = v, true
+	}
+	if !fits { // none takes that many arguments: the server will say so
+		return derived(args...)
+	}
+	out.exact = false
+	return out
+}
+
+func rowEither(a, b []column) []column {
+	out := make([]column, len(a))
+	for i := range a {
+		out[i] = column{name: a[i].name, value: either(a[i].value, b[i].value)}
+	}
+	return out
+}
+
+// takes reports whether the function can be called with n arguments.
+func (f *Function) takes(n int) bool {
+	if f.Variadic {
+		return n >= len(f.InTypes)-1-f.Defaults
+	}
+	return n <= len(f.InTypes) && n >= len(f.InTypes)-f.Defaults
+}
+
+// functionValue resolves a call of one user-written or extension function.
+func (r *resolver) functionValue(f *Function, args []value, names []string) value {
+	if f.Extension != "" {
+		if j := judgeFunction(f.Schema, f.Name, f.Extension); j.known {
+			return r.judged(j, f.Schema, f.Name, args)
+		}
+		return r.opaque(f, args, "its extension is not known")
+	}
+	if r.scope.Policy.Trusted(f.Schema, f.Name) {
+		r.st.Effect.Opaque = true
+		return derived(args...)
+	}
+	switch {
+	case r.depth >= maxDepth:
+		return r.opaque(f, args, "functions are nested too deeply")
+	case f.Locked:
+		return r.opaque(f, args, "its body cannot be read now")
+	case f.Kind == 'a' || f.Kind == 'w':
+		return r.opaque(f, args, "it is a user-defined aggregate")
+	}
+	switch f.Language {
+	case "sql":
+		return r.sqlFunction(f, args, names)
+	case "plpgsql":
+		return r.plpgsqlFunction(f, args, names)
+	}
+	return r.opaque(f, args, "it is written in "+f.Language)
+}
+
+// opaque records a function that cannot be looked into.
+func (r *resolver) opaque(f *Function, args []value, why string) value {
+	r.st.Effect.Opaque = true
+	r.st.Calls = append(r.st.Calls, rewrite.Call{Schema: f.Schema, Name: f.Name, Args: derived(args...).Value, Why: why})
+	return derived(args...)
+}
+
+// argumentLevel is the level around a function's body: it knows the arguments.
+func (r *resolver) argumentLevel(f *Function, args []value, names []string) *queryLevel {
+	byNumber := make([]value, len(f.InTypes))
+	byName := map[string]value{}
+	in := f.inNames()
+	for i, v := range args {
+		v.exact, v.constant, v.literal = false, false, false
+		at := i
+		if i < len(names) && names[i] != "" {
+			at = indexOf(in, names[i])
+		}
+		if at >= 0 && at < len(byNumber) {
+			if f.Variadic && at == len(byNumber)-1 {
+				v = derived(byNumber[at], v)
+			}
+			byNumber[at] = v
+		} else if len(byNumber) > 0 { // a further variadic argument
+			byNumber[len(byNumber)-1] = derived(byNumber[len(byNumber)-1], v)
+		}
+	}
+	for i, name := range in {
+		if name != "" && i < len(byNumber) {
+			byName[name] = byNumber[i]
+		}
+	}
+	return &queryLevel{from: &namespace{}, args: &arguments{function: f.Name, byNumber: byNumber, byName: byName}}
+}
+
+// inNames are the names of the arguments that a call gives.
+func (f *Function) inNames() []string {
+	if len(f.ArgModes) == 0 {
+		return f.ArgNames
+	}
+	var out []string
+	for i, mode := range f.ArgModes {
+		if mode == 'i' || mode == 'b' || mode == 'v' {
+			name := ""
+			if i < len(f.ArgNames) {
+				name = f.ArgNames[i]
+			}
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func indexOf(list []string, s string) int {
+	for i, have := range list {
+		if have == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// sqlFunction resolves the body of a function in SQL: its value is that of the
+// last statement.
+func (r *resolver) sqlFunction(f *Function, args []value, names []string) value {
+	text := f.Source
+	path := r.functionPath(f)
+	if f.Body != "" {
+		text, path = standardBody(f.Body), f.Path
+	}
+	stmts, err := parse(text)
+	if err != nil {
+		return r.opaque(f, args, "its body cannot be parsed")
+	}
+	l := r.argumentLevel(f, args, names)
+	var columns []column
+	r.within(path, func() {
+		for _, s := range stmts {
+			columns = r.bodyStatement(s.Stmt, l)
+		}
+	})
+	return r.result(f, columns)
+}
+
+// within runs resolve under another search path, one level deeper.
+func (r *resolver) within(path []string, resolve func()) {
+	outer, reads := r.path, r.st.Effect.ReadsPath
+	r.path = path
+	r.depth++
+	resolve()
+	r.depth--
+	r.path = outer
+	r.st.Effect.ReadsPath = reads || r.st.Effect.ReadsPath
+}
+
+// functionPath is the search path that a function's body sees: its own SET
+// clause, else the caller's.
+func (r *resolver) functionPath(f *Function) []string {
+	for _, setting := range f.Config {
+		if list, ok := strings.CutPrefix(setting, "search_path="); ok {
+			return r.effectivePath(splitPath(list))
+		}
+	}
+	return r.path
+}
+
+// standardBody makes plain statements of a SQL-standard function body as the
+// server prints it: RETURN expression, or BEGIN ATOMIC statements END.
+func standardBody(body string) string {
+	body = strings.TrimSpace(body)
+	if expr, ok := strings.CutPrefix(body, "RETURN "); ok {
+		return "SELECT " + expr
+	}
+	body = strings.TrimPrefix(body, "BEGIN ATOMIC")
+	return strings.TrimSuffix(body, "END")
+}
+
+// bodyStatement resolves one statement of a body; what it does to the session
+// or to tables is the caller's doing.
+func (r *resolver) bodyStatement(n *pg.Node, l *queryLevel) []column {
+	switch n.GetNode().(type) {
+	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
+		return r.query(n, l)
+	case nil:
+		return nil
+	}
+	r.utility(n, l)
+	return nil
+}
+
+// result shapes the columns of a body's last query into the function's value.
+func (r *resolver) result(f *Function, columns []column) value {
+	names := r.resultNames(f)
+	if len(names) > 0 && len(columns) == 1 && columns[0].value.row != nil {
+		columns = columns[0].value.row
+	}
+	if len(names) == 0 && len(columns) == 1 {
+		v := columns[0].value
+		v.exact, v.constant = false, false
+		return v
+	}
+	if len(names) == len(columns) {
+		named := make([]column, len(columns))
+		for i, c := range columns {
+			c.value.exact = false
+			named[i] = column{name: names[i], value: c.value}
+		}
+		if len(named) == 1 {
+			return named[0].value
+		}
+		return rowOf(named)
+	}
+	return rowOf(columns)
+}

@@ -1,0 +1,134 @@
+package pgsql
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// longestIn is how many constants an IN list may hold and still count as equality.
+const longestIn = 100
+
+// condition resolves an expression that decides something (which rows, which
+// branch) and records each column in it as a use, in the form it has.
+func (r *resolver) condition(n *pg.Node, l *queryLevel, clause string) {
+	if n == nil {
+		return
+	}
+	switch e := n.Node.(type) {
+	case *pg.Node_BoolExpr:
+		for _, arg := range e.BoolExpr.Args {
+			r.condition(arg, l, clause)
+		}
+		return
+	case *pg.Node_NullTest:
+		v := r.expr(e.NullTest.Arg, l)
+		if columns := v.columns(); len(columns) > 0 {
+			r.recordAll(columns, rewrite.Use{In: clause, Form: rewrite.FormIsNull})
+			return
+		}
+		r.use(v, clause)
+		return
+	case *pg.Node_AExpr:
+		if r.comparison(e.AExpr, l, clause) {
+			return
+		}
+	case *pg.Node_SubLink:
+		if r.subLinkCondition(e.SubLink, l, clause) {
+			return
+		}
+	}
+	r.use(r.expr(n, l), clause)
+}
+
+// comparison records col = constant, col = col and col IN (constants); it
+// reports whether the expression was one of the forms it knows.
+func (r *resolver) comparison(e *pg.A_Expr, l *queryLevel, clause string) bool {
+	schema, name := splitName(e.Name)
+	if name != "=" || schema != "" && schema != systemSchema || r.userEquality() {
+		return false
+	}
+	switch e.Kind {
+	case pg.A_Expr_Kind_AEXPR_OP:
+		r.compare(r.expr(e.Lexpr, l), r.expr(e.Rexpr, l), clause)
+		return true
+	case pg.A_Expr_Kind_AEXPR_IN:
+		r.inList(r.expr(e.Lexpr, l), e.Rexpr.GetList().GetItems(), l, clause)
+		return true
+	}
+	return false
+}
+
+// userEquality reports whether "=" may be a user-written operator here.
+func (r *resolver) userEquality() bool {
+	for _, op := range r.catalog.UserOperators("=") {
+		if op.Extension == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// compare records a = b.
+func (r *resolver) compare(a, b value, clause string) {
+	left, right := a.columns(), b.columns()
+	switch {
+	case len(left) > 0 && b.constant:
+		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+	case len(right) > 0 && a.constant:
+		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+	case len(left) > 0 && len(right) > 0:
+		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: right[0]})
+		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: left[0]})
+	default:
+		r.use(a, clause)
+		r.use(b, clause)
+	}
+}
+
+// recordAll records the same use of each column.
+func (r *resolver) recordAll(columns []*rewrite.TableColumn, u rewrite.Use) {
+	for _, c := range columns {
+		u.Column = c
+		r.record(u)
+	}
+}
+
+func (r *resolver) inList(left value, items []*pg.Node, l *queryLevel, clause string) {
+	short := len(items) <= longestIn
+	for _, item := range items {
+		v := r.expr(item, l)
+		if !v.constant {
+			short = false
+		}
+		r.use(v, clause)
+	}
+	if columns := left.columns(); len(columns) > 0 && short {
+		r.recordAll(columns, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+		return
+	}
+	r.use(left, clause)
+}
+
+// subLinkCondition records EXISTS (...), which has no value of its own, and
+// col IN (SELECT col ...), an equality join.
+func (r *resolver) subLinkCondition(s *pg.SubLink, l *queryLevel, clause string) bool {
+	switch s.SubLinkType {
+	case pg.SubLinkType_EXISTS_SUBLINK:
+		r.query(s.Subselect, l)
+		return true
+	case pg.SubLinkType_ANY_SUBLINK:
+		if len(s.OperName) > 0 || r.userEquality() {
+			return false
+		}
+		columns := r.query(s.Subselect, l)
+		if len(columns) != 1 {
+			r.use(rowOf(columns), clause)
+			r.use(r.expr(s.Testexpr, l), clause)
+			return true
+		}
+		r.compare(r.expr(s.Testexpr, l), columns[0].value, clause)
+		return true
+	}
+	return false
+}

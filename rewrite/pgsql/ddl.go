@@ -1,0 +1,257 @@
+package pgsql
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/masking"
+	"sqlveil/rewrite"
+)
+
+// definitionStatement resolves data definition. Definitions that run code on
+// other people's statements (triggers, rules, policies, functions, casts) are
+// not for roles with masks; nor is changing a table with protected columns.
+func (r *resolver) definitionStatement(n *pg.Node) {
+	r.st.Effect.Catalog = true
+	switch s := n.GetNode().(type) {
+	case *pg.Node_CreateTableAsStmt:
+		r.createTableAs(s.CreateTableAsStmt)
+	case *pg.Node_CreateStmt:
+		r.st.Kind = "CREATE TABLE"
+		r.createTable(s.CreateStmt)
+	case *pg.Node_ViewStmt:
+		r.st.Kind = "CREATE VIEW"
+		for _, c := range r.query(s.ViewStmt.Query, nil) {
+			r.flow(nil, c.value, "a view")
+		}
+	case *pg.Node_IndexStmt:
+		r.st.Kind = "CREATE INDEX"
+		r.index(s.IndexStmt)
+	case *pg.Node_AlterTableStmt:
+		r.st.Kind = "ALTER TABLE"
+		r.alterTable(s.AlterTableStmt)
+	case *pg.Node_RenameStmt:
+		r.st.Kind = "ALTER"
+		r.alters(s.RenameStmt.Relation, s.RenameStmt.RenameType == pg.ObjectType_OBJECT_DATABASE)
+	case *pg.Node_AlterObjectSchemaStmt:
+		r.st.Kind = "ALTER"
+		r.alters(s.AlterObjectSchemaStmt.Relation, false)
+	case *pg.Node_AlterOwnerStmt:
+		r.st.Kind = "ALTER"
+		r.alters(s.AlterOwnerStmt.Relation, false)
+	case *pg.Node_DropStmt:
+		r.st.Kind = "DROP"
+	case *pg.Node_TruncateStmt:
+		r.st.Kind = "TRUNCATE TABLE"
+	case *pg.Node_CommentStmt:
+		r.st.Kind = "COMMENT"
+	case *pg.Node_CreateSchemaStmt:
+		r.st.Kind = "CREATE SCHEMA"
+		if len(s.CreateSchemaStmt.SchemaElts) > 0 {
+			r.unsupported("CREATE SCHEMA with elements")
+		}
+	case *pg.Node_CreateSeqStmt:
+		r.st.Kind = "CREATE SEQUENCE"
+	case *pg.Node_AlterSeqStmt:
+		r.st.Kind = "ALTER SEQUENCE"
+	case *pg.Node_CreateEnumStmt, *pg.Node_CompositeTypeStmt:
+		r.st.Kind = "CREATE TYPE"
+	case *pg.Node_AlterEnumStmt:
+		r.st.Kind = "ALTER TYPE"
+	case *pg.Node_GrantStmt:
+		r.st.Kind = "GRANT"
+		if !s.GrantStmt.IsGrant {
+			r.st.Kind = "REVOKE"
+		}
+	case *pg.Node_RefreshMatViewStmt:
+		r.st.Kind = "REFRESH MATERIALIZED VIEW"
+	case *pg.Node_ReindexStmt:
+		r.st.Kind = "REINDEX"
+	case *pg.Node_ClusterStmt:
+		r.st.Kind = "CLUSTER"
+	default:
+		r.st.Kind = rewrite.Kind(firstWord(r.st.Text))
+		words := strings.Fields(strings.ToUpper(r.st.Text))
+		r.refuseKind(strings.Join(words[:min(2, len(words))], " "))
+	}
+}
+
+// createTableAs is CREATE TABLE AS and CREATE MATERIALIZED VIEW.
+func (r *resolver) createTableAs(s *pg.CreateTableAsStmt) {
+	r.st.Kind = "CREATE TABLE AS"
+	if s.Objtype == pg.ObjectType_OBJECT_MATVIEW {
+		r.st.Kind = "CREATE MATERIALIZED VIEW"
+	}
+	if e := s.Query.GetExecuteStmt(); e != nil {
+		r.execute(e, nil)
+		r.st.Rows, r.st.Effect.Into = false, true
+		return
+	}
+	columns := r.query(s.Query, nil)
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		r.flow(nil, c.value, "a new table")
+		names[i] = c.name
+	}
+	copy(names, strs(s.Into.ColNames))
+	if !s.IfNotExists {
+		r.makeTable(s.Into.Rel, names)
+	}
+}
+
+// makeTable lets the statements behind this one in the same text use its table.
+func (r *resolver) makeTable(v *pg.RangeVar, names []string) {
+	schema := r.creationSchema(v)
+	if schema == "" {
+		return
+	}
+	rel := &Relation{Schema: schema, Name: v.Relname, Kind: 'r', Temp: v.Relpersistence == "t"}
+	for i, name := range names {
+		rel.Columns = append(rel.Columns, &ColumnInfo{TableColumn: rewrite.TableColumn{
+			Att: int16(i + 1), Name: masking.Column{Database: r.scope.Database, Schema: schema, Table: v.Relname, Name: name},
+		}})
+	}
+	r.makes = rel
+}
+
+// createTable is CREATE TABLE. What it references or inherits decides.
+func (r *resolver) createTable(s *pg.CreateStmt) {
+	var names []string
+	plain := !s.IfNotExists && len(s.InhRelations) == 0 && s.Partbound == nil && s.OfTypename == nil
+	for _, n := range s.TableElts {
+		switch d := n.GetNode().(type) {
+		case *pg.Node_ColumnDef:
+			names = append(names, d.ColumnDef.Colname)
+			r.constraints(d.ColumnDef.Constraints)
+		case *pg.Node_Constraint:
+			r.constraints([]*pg.Node{n})
+		default: // LIKE: the columns are another table's
+			plain = false
+		}
+	}
+	if plain {
+		r.makeTable(s.Relation, names)
+	}
+	r.constraints(s.Constraints)
+	for _, n := range s.InhRelations {
+		if v := n.GetRangeVar(); v != nil {
+			r.relation(v) // the new columns carry the parent's labels
+		}
+	}
+	if s.Partbound != nil {
+		for _, n := range s.InhRelations { // rows of the default partition would be checked
+			r.alters(n.GetRangeVar(), false)
+		}
+	}
+}
+
+// constraints resolves what column and table constraints evaluate, and what
+// they refer to: a foreign key tells which values exist over there.
+func (r *resolver) constraints(nodes []*pg.Node) {
+	for _, n := range nodes {
+		c := n.GetConstraint()
+		if c == nil {
+			continue
+		}
+		if c.RawExpr != nil {
+			r.expressionOnly(c.RawExpr)
+		}
+		if c.Pktable == nil {
+			continue
+		}
+		rel := r.relation(c.Pktable)
+		if rel == nil {
+			continue
+		}
+		t := &table{columns: r.relationColumns(rel)}
+		for _, name := range strs(c.PkAttrs) {
+			if v, ok := t.find(name); ok {
+				r.use(v, "references")
+			}
+		}
+		if len(c.PkAttrs) == 0 { // the primary key, whichever it is
+			for _, column := range rel.Columns {
+				if column.NotNull {
+					r.use(r.columnValue(column), "references")
+				}
+			}
+		}
+	}
+}
+
+// expressionOnly resolves an expression over columns that do not exist yet: just
+// the functions and subqueries in it matter.
+func (r *resolver) expressionOnly(n *pg.Node) {
+	scratch := &rewrite.Statement{}
+	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: scratch, depth: r.depth}
+	inner.expr(n, &queryLevel{from: &namespace{}})
+	for _, u := range scratch.Unknown {
+		if u.Code != rewrite.CodeUnknownName || u.SQLState != "42703" {
+			r.unknown(u)
+		}
+	}
+	r.st.Calls = append(r.st.Calls, scratch.Calls...)
+	r.st.Uses = append(r.st.Uses, scratch.Uses...)
+}
+
+// index is CREATE INDEX: building it evaluates its expressions, and a unique
+// one tells whether values are.
+func (r *resolver) index(s *pg.IndexStmt) {
+	rel := r.relation(s.Relation)
+	if rel == nil {
+		return
+	}
+	l := &queryLevel{from: namespaceOf(&table{schema: rel.Schema, name: rel.Name, columns: r.relationColumns(rel)})}
+	for _, n := range append(s.IndexParams, s.IndexIncludingParams...) {
+		e := n.GetIndexElem()
+		v := r.expr(e.GetExpr(), l)
+		if name := e.GetName(); name != "" {
+			v, _ = l.column(name)
+		}
+		r.use(v, "index")
+	}
+	r.condition(s.WhereClause, l, "index")
+}
+
+// alterTable is ALTER TABLE, of which any form touches the table's data or the
+// names that labels go by.
+func (r *resolver) alterTable(s *pg.AlterTableStmt) {
+	r.alters(s.Relation, false)
+	for _, n := range s.Cmds {
+		cmd := n.GetAlterTableCmd()
+		switch def := cmd.GetDef().GetNode().(type) {
+		case *pg.Node_ColumnDef:
+			r.constraints(def.ColumnDef.Constraints)
+			if def.ColumnDef.RawDefault != nil {
+				r.expressionOnly(def.ColumnDef.RawDefault)
+			}
+		case *pg.Node_Constraint:
+			r.constraints([]*pg.Node{cmd.Def})
+		case *pg.Node_PartitionCmd:
+			r.alters(def.PartitionCmd.Name, false)
+		case *pg.Node_RangeVar: // INHERIT, NO INHERIT
+			r.alters(def.RangeVar, false)
+		}
+	}
+}
+
+// alters records every column of a relation whose definition changes, views'
+// sources included. A database as a whole is never changed by a masked role.
+func (r *resolver) alters(v *pg.RangeVar, database bool) {
+	if database {
+		r.refuseKind("ALTER DATABASE")
+	}
+	if v == nil {
+		return
+	}
+	rel := r.relation(v)
+	if rel == nil {
+		return
+	}
+	for _, c := range r.relationColumns(rel) {
+		for s := range c.value.Sources {
+			r.st.Alters = append(r.st.Alters, s.Column)
+		}
+	}
+}

@@ -1,0 +1,502 @@
+package pgsql
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// expr resolves an expression: which columns its value is made of. What steers
+// the value without being in it (CASE conditions, FILTER, subquery predicates)
+// is recorded as a use on the way.
+func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
+	if n == nil {
+		return value{}
+	}
+	switch e := n.Node.(type) {
+	case *pg.Node_ColumnRef:
+		return r.columnRef(e.ColumnRef, l)
+	case *pg.Node_ParamRef:
+		return l.param(int(e.ParamRef.Number))
+	case *pg.Node_AConst:
+		return constant(e.AConst)
+	case *pg.Node_TypeCast:
+		return r.typeCast(e.TypeCast, l)
+	case *pg.Node_CollateClause:
+		v := r.expr(e.CollateClause.Arg, l)
+		v.exact = false
+		return v
+	case *pg.Node_FuncCall:
+		return r.call(e.FuncCall, l)
+	case *pg.Node_AExpr:
+		return r.operator(e.AExpr, l)
+	case *pg.Node_BoolExpr:
+		return derived(r.exprs(e.BoolExpr.Args, l)...)
+	case *pg.Node_NullTest:
+		return derived(r.expr(e.NullTest.Arg, l))
+	case *pg.Node_BooleanTest:
+		return derived(r.expr(e.BooleanTest.Arg, l))
+	case *pg.Node_SubLink:
+		return r.subLink(e.SubLink, l)
+	case *pg.Node_CaseExpr:
+		return r.caseExpr(e.CaseExpr, l)
+	case *pg.Node_CoalesceExpr:
+		return r.coalesce(e.CoalesceExpr, l)
+	case *pg.Node_MinMaxExpr: // which one is greatest tells their order, so none of them is released as it is
+		return derived(r.exprs(e.MinMaxExpr.Args, l)...)
+	case *pg.Node_RowExpr:
+		return r.rowExpr(e.RowExpr, l)
+	case *pg.Node_AArrayExpr:
+		return derived(r.exprs(e.AArrayExpr.Elements, l)...)
+	case *pg.Node_AIndirection:
+		return r.indirection(e.AIndirection, l)
+	case *pg.Node_NamedArgExpr:
+		return r.expr(e.NamedArgExpr.Arg, l)
+	case *pg.Node_GroupingFunc: // tells which grouping set a row is of, nothing of the columns
+		return value{}
+	case *pg.Node_SqlvalueFunction, *pg.Node_SetToDefault, *pg.Node_CurrentOfExpr, *pg.Node_MergeSupportFunc:
+		return value{}
+	case *pg.Node_List:
+		return derived(r.exprs(e.List.Items, l)...)
+	}
+	return r.documentExpr(n, l)
+}
+
+func (r *resolver) exprs(nodes []*pg.Node, l *queryLevel) []value {
+	out := make([]value, len(nodes))
+	for i, n := range nodes {
+		out[i] = r.expr(n, l)
+	}
+	return out
+}
+
+func constant(c *pg.A_Const) value {
+	v := value{constant: true, typ: "unknown"}
+	if s := c.GetSval(); s != nil {
+		v.text, v.literal = s.Sval, true
+	}
+	return v
+}
+
+// columnRef resolves a, t.a, s.t.a, d.s.t.a, t.* and a table's name standing
+// for its row.
+func (r *resolver) columnRef(c *pg.ColumnRef, l *queryLevel) value {
+	if len(c.Fields) > 0 && c.Fields[len(c.Fields)-1].GetAStar() != nil {
+		t := r.starTable(c, l)
+		if t == nil {
+			return value{}
+		}
+		return t.whole()
+	}
+	parts := strs(c.Fields)
+	switch len(parts) {
+	case 1:
+		return r.bareColumn(parts[0], c.Location, l)
+	case 2, 3:
+		schema := ""
+		if len(parts) == 3 {
+			schema = parts[0]
+		}
+		return r.tableColumn(l.table(schema, parts[len(parts)-2]), parts, c.Location, l)
+	case 4:
+		if parts[0] == r.scope.Database {
+			return r.tableColumn(l.table(parts[1], parts[2]), parts, c.Location, l)
+		}
+	}
+	return r.noColumn(strings.Join(parts, "."), c.Location)
+}
+
+func (r *resolver) bareColumn(name string, location int32, l *queryLevel) value {
+	if v, ok := l.column(name); ok {
+		return v
+	}
+	if t := l.table("", name); t != nil {
+		return t.whole()
+	}
+	return r.noColumn(quoteMessage(name), location)
+}
+
+func quoteMessage(name string) string { return `"` + name + `"` }
+
+// tableColumn resolves a column of one table; f(t) may be written t.f.
+func (r *resolver) tableColumn(t *table, parts []string, location int32, l *queryLevel) value {
+	name := parts[len(parts)-1]
+	if t == nil {
+		if v, ok := r.compositeField(parts, l); ok {
+			return v
+		}
+		if len(parts) == 2 {
+			return r.unknown(rewrite.Refusal{
+				Code: rewrite.CodeUnknownName, SQLState: "42P01", Position: position(location),
+				Message: "missing FROM-clause entry for table " + quoteMessage(parts[0]),
+			})
+		}
+		return r.noColumn(strings.Join(parts, "."), location)
+	}
+	if v, ok := t.find(name); ok {
+		return v
+	}
+	if functions := r.userFunctions("", name); len(functions) > 0 {
+		return r.userCall(functions, []value{t.whole()}, nil)
+	}
+	if judgeFunction(systemSchema, name, "").known {
+		return r.builtinCall(name, []value{t.whole()})
+	}
+	return r.noColumn(strings.Join(parts, "."), location)
+}
+
+// compositeField resolves a.b where a is a function argument of a row type.
+func (r *resolver) compositeField(parts []string, l *queryLevel) (value, bool) {
+	if len(parts) != 2 {
+		return value{}, false
+	}
+	for at := l; at != nil; at = at.outer {
+		if at.args != nil {
+			if v, ok := at.args.byName[parts[0]]; ok {
+				return field(v, parts[1]), true
+			}
+			if v, ok := at.args.byName[parts[1]]; ok && parts[0] == at.args.function {
+				return v, true
+			}
+		}
+	}
+	return value{}, false
+}
+
+// starTable is the table that t.* speaks of, nil (and on record) when there is none.
+func (r *resolver) starTable(c *pg.ColumnRef, l *queryLevel) *table {
+	parts := strs(c.Fields)
+	if len(parts) == 0 {
+		return &table{columns: l.from.columns}
+	}
+	schema := ""
+	if len(parts) > 1 {
+		schema = parts[len(parts)-2]
+	}
+	if t := l.table(schema, parts[len(parts)-1]); t != nil {
+		return t
+	}
+	r.unknown(rewrite.Refusal{
+		Code: rewrite.CodeUnknownName, SQLState: "42P01", Position: position(c.Location),
+		Message: "missing FROM-clause entry for table " + quoteMessage(parts[len(parts)-1]),
+	})
+	return nil
+}
+
+// typeCast resolves arg::type.
+func (r *resolver) typeCast(c *pg.TypeCast, l *queryLevel) value {
+	v := r.expr(c.Arg, l)
+	schema, name := splitName(c.TypeName.Names)
+	to := r.typeName(schema, name)
+	if v.constant {
+		v.typ = to
+		return v
+	}
+	if v.None() {
+		return value{typ: to, row: nil}
+	}
+	if len(c.TypeName.ArrayBounds) > 0 {
+		r.fallible(v)
+		return derived(v)
+	}
+	if r.hasUserCast(name) || (to == "" && !castTotal(v.typ, name)) {
+		r.fallible(v)
+		out := derived(v)
+		out.typ = to
+		return out
+	}
+	if v.row != nil {
+		out := derived(v)
+		if !isTextType(to) {
+			r.fallible(v)
+		}
+		out.typ = to
+		return out
+	}
+	if len(c.TypeName.Typmods) == 0 && castKeepsText(v.typ, to) {
+		v.exact = v.exact && isTextType(v.typ)
+		v.typ = to
+		return v
+	}
+	if !castTotal(v.typ, to) {
+		r.fallible(v)
+	}
+	out := derived(v)
+	out.typ = to
+	return out
+}
+
+// typeName is the name of a built-in type, "" for any other.
+func (r *resolver) typeName(schema, name string) string {
+	if schema != "" && schema != systemSchema {
+		return ""
+	}
+	if schema == "" {
+		for _, s := range r.path {
+			if s == systemSchema {
+				break
+			}
+			if r.catalog.TypeNamed(s, name) != nil {
+				return ""
+			}
+		}
+	}
+	if r.catalog.TypeNamed(systemSchema, name) == nil {
+		return ""
+	}
+	return name
+}
+
+// hasUserCast reports whether a user-written cast to or from a type of that
+// name exists: it runs a function of its own.
+func (r *resolver) hasUserCast(name string) bool {
+	for _, c := range r.catalog.UserCasts() {
+		if c.Extension != "" && c.Function != 0 {
+			continue // judged with its extension
+		}
+		for _, oid := range []uint32{c.Source, c.Target} {
+			if t := r.catalog.TypeByOID(oid); t == nil || t.Name == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isTextType(name string) bool {
+	switch name {
+	case "text", "varchar", "bpchar", "name":
+		return true
+	}
+	return false
+}
+
+func (r *resolver) caseExpr(c *pg.CaseExpr, l *queryLevel) value {
+	var out value
+	arg := r.expr(c.Arg, l)
+	for i, n := range c.Args {
+		when := n.GetCaseWhen()
+		if c.Arg != nil {
+			r.compare(arg, r.expr(when.Expr, l), "case")
+		} else {
+			r.condition(when.Expr, l, "case")
+		}
+		result := r.expr(when.Result, l)
+		if i == 0 {
+			out = value{Value: result.Value, typ: result.typ}
+		} else {
+			out = branch(out, result)
+		}
+	}
+	return branch(out, r.expr(c.Defresult, l))
+}
+
+// branch is either, but for the type: a constant takes the other's.
+func branch(a, b value) value {
+	out := either(a, b)
+	switch {
+	case b.None() && b.typ == "unknown", b.None() && b.typ == "":
+		out.typ = a.typ
+	case a.None() && a.typ == "unknown":
+		out.typ = b.typ
+	}
+	return out
+}
+
+func (r *resolver) coalesce(c *pg.CoalesceExpr, l *queryLevel) value {
+	args := r.exprs(c.Args, l)
+	if len(args) == 1 {
+		return args[0]
+	}
+	out := value{Value: args[0].Value, typ: args[0].typ}
+	for _, a := range args[1:] {
+		out = branch(out, a)
+	}
+	return out
+}
+
+func (r *resolver) rowExpr(e *pg.RowExpr, l *queryLevel) value {
+	var out value
+	for _, n := range e.Args {
+		v := r.expr(n, l)
+		out.row = append(out.row, column{name: "f" + itoa(len(out.row)+1), value: v})
+		out.Value = out.Into(v.Value)
+	}
+	return out
+}
+
+// indirection resolves (row).field, array[i], document['key'] and (row).*.
+func (r *resolver) indirection(e *pg.A_Indirection, l *queryLevel) value {
+	v := r.expr(e.Arg, l)
+	for _, n := range e.Indirection {
+		switch step := n.Node.(type) {
+		case *pg.Node_String_:
+			v = r.fieldOrCall(v, step.String_.Sval)
+		case *pg.Node_AIndices:
+			v = r.subscript(v, step.AIndices, l)
+		case *pg.Node_AStar:
+			v = derived(v)
+		default:
+			return r.unsupported("this indirection")
+		}
+	}
+	return v
+}
+
+// fieldOrCall is (v).name: a field of a row, or a function called on it.
+func (r *resolver) fieldOrCall(v value, name string) value {
+	for _, c := range v.row {
+		if c.name == name {
+			return c.value
+		}
+	}
+	if functions := r.userFunctions("", name); len(functions) > 0 {
+		return r.userCall(functions, []value{v}, nil)
+	}
+	return derived(v)
+}
+
+// field is a field of a row, or of a composite whose fields are not known.
+func field(v value, name string) value {
+	for _, c := range v.row {
+		if c.name == name {
+			return c.value
+		}
+	}
+	return derived(v)
+}
+
+func (r *resolver) subscript(v value, s *pg.A_Indices, l *queryLevel) value {
+	lower, upper := r.expr(s.Lidx, l), r.expr(s.Uidx, l)
+	if !s.IsSlice && upper.constant && isJSON(v.typ) {
+		return r.jsonStep(v, upper, s.Uidx)
+	}
+	out := derived(v, lower, upper)
+	if !lower.None() || !upper.None() {
+		r.use(derived(lower, upper), "subscript")
+	}
+	return out
+}
+
+func isJSON(typ string) bool { return typ == "json" || typ == "jsonb" }
+
+// jsonStep is the value at one key of a document.
+func (r *resolver) jsonStep(doc, key value, n *pg.Node) value {
+	r.st.LiteralFree = false
+	step := "[*]"
+	if key.literal {
+		step = pathStep(key.text)
+	} else if key.param > 0 || n.GetAConst().GetIval() == nil {
+		return derived(doc)
+	}
+	return value{Value: doc.At(step), typ: "jsonb"}
+}
+
+// pathStep is one member step of an SQL/JSON path, quoted.
+func pathStep(key string) string {
+	return `."` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
+}
+
+// subLink resolves a subquery in an expression.
+func (r *resolver) subLink(s *pg.SubLink, l *queryLevel) value {
+	columns := r.query(s.Subselect, l)
+	test := r.expr(s.Testexpr, l)
+	switch s.SubLinkType {
+	case pg.SubLinkType_EXISTS_SUBLINK:
+		return value{}
+	case pg.SubLinkType_EXPR_SUBLINK, pg.SubLinkType_MULTIEXPR_SUBLINK:
+		if len(columns) == 1 {
+			v := columns[0].value
+			v.exact, v.constant = false, false
+			return v
+		}
+		return rowOf(columns)
+	case pg.SubLinkType_ARRAY_SUBLINK:
+		return derived(rowOf(columns))
+	}
+	r.operatorFunctions(s.OperName, []value{test, rowOf(columns)})
+	return derived(test, rowOf(columns))
+}
+
+// rowOf is the row that columns make.
+func rowOf(columns []column) value {
+	t := table{columns: columns}
+	return t.whole()
+}
+
+// documentExpr resolves the SQL/XML and SQL/JSON constructs: what they make is
+// derived from all that goes in.
+func (r *resolver) documentExpr(n *pg.Node, l *queryLevel) value {
+	switch e := n.Node.(type) {
+	case *pg.Node_XmlExpr:
+		return r.document(l, e.XmlExpr.Op != pg.XmlExprOp_IS_DOCUMENT && e.XmlExpr.Op != pg.XmlExprOp_IS_XMLFOREST,
+			append(resTargets(e.XmlExpr.NamedArgs), e.XmlExpr.Args...)...)
+	case *pg.Node_XmlSerialize:
+		return r.document(l, true, e.XmlSerialize.Expr)
+	case *pg.Node_JsonIsPredicate:
+		return r.document(l, false, e.JsonIsPredicate.Expr)
+	case *pg.Node_JsonValueExpr:
+		return r.document(l, false, e.JsonValueExpr.RawExpr)
+	case *pg.Node_JsonKeyValue:
+		return r.document(l, false, e.JsonKeyValue.Key, e.JsonKeyValue.Value.GetRawExpr())
+	case *pg.Node_JsonObjectConstructor:
+		return r.document(l, true, e.JsonObjectConstructor.Exprs...)
+	case *pg.Node_JsonArrayConstructor:
+		return r.document(l, false, e.JsonArrayConstructor.Exprs...)
+	case *pg.Node_JsonArrayQueryConstructor:
+		return derived(rowOf(r.query(e.JsonArrayQueryConstructor.Query, l)))
+	case *pg.Node_JsonParseExpr:
+		return r.document(l, true, e.JsonParseExpr.Expr.GetRawExpr())
+	case *pg.Node_JsonScalarExpr:
+		return r.document(l, false, e.JsonScalarExpr.Expr)
+	case *pg.Node_JsonSerializeExpr:
+		return r.document(l, true, e.JsonSerializeExpr.Expr.GetRawExpr())
+	case *pg.Node_JsonFuncExpr:
+		passing := make([]*pg.Node, 0, len(e.JsonFuncExpr.Passing)+2)
+		for _, p := range e.JsonFuncExpr.Passing {
+			passing = append(passing, p.GetJsonArgument().GetVal().GetRawExpr())
+		}
+		passing = append(passing, e.JsonFuncExpr.OnEmpty.GetExpr(), e.JsonFuncExpr.OnError.GetExpr(), e.JsonFuncExpr.Pathspec)
+		return r.document(l, true, append(passing, e.JsonFuncExpr.ContextItem.GetRawExpr())...)
+	case *pg.Node_JsonObjectAgg:
+		r.aggregateSteering(e.JsonObjectAgg.Constructor, l)
+		return r.document(l, true, e.JsonObjectAgg.Arg.GetKey(), e.JsonObjectAgg.Arg.GetValue().GetRawExpr())
+	case *pg.Node_JsonArrayAgg:
+		r.aggregateSteering(e.JsonArrayAgg.Constructor, l)
+		return r.document(l, false, e.JsonArrayAgg.Arg.GetRawExpr())
+	}
+	return r.unsupported("this kind of expression")
+}
+
+// document is derived from its parts; where building it can fail depending on
+// them, that is recorded.
+func (r *resolver) document(l *queryLevel, canFail bool, parts ...*pg.Node) value {
+	v := derived(r.exprs(parts, l)...)
+	if canFail {
+		r.fallible(v)
+	}
+	return v
+}
+
+func (r *resolver) aggregateSteering(c *pg.JsonAggConstructor, l *queryLevel) {
+	if c.GetAggFilter() != nil {
+		r.condition(c.AggFilter, l, "filter")
+	}
+	for _, n := range c.GetAggOrder() {
+		r.use(r.expr(n.GetSortBy().GetNode(), l), "order by")
+	}
+	r.window(c.GetOver(), l)
+}
+
+func resTargets(nodes []*pg.Node) []*pg.Node {
+	out := make([]*pg.Node, 0, len(nodes))
+	for _, n := range nodes {
+		if t := n.GetResTarget(); t != nil {
+			n = t.Val
+		}
+		out = append(out, n)
+	}
+	return out
+}

@@ -1,0 +1,491 @@
+package pgsql
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// fromClause resolves FROM items left to right into l.from. What l.from holds
+// while an item is resolved is what a LATERAL item may see.
+func (r *resolver) fromClause(items []*pg.Node, l *queryLevel) {
+	for _, n := range items {
+		l.from.add(r.fromItem(n, l))
+	}
+}
+
+// fromItem resolves one item of FROM.
+func (r *resolver) fromItem(n *pg.Node, l *queryLevel) *namespace {
+	switch f := n.Node.(type) {
+	case *pg.Node_RangeVar:
+		return r.rangeVar(f.RangeVar, l)
+	case *pg.Node_JoinExpr:
+		return r.join(f.JoinExpr, l)
+	case *pg.Node_RangeSubselect:
+		return r.rangeSubselect(f.RangeSubselect, l)
+	case *pg.Node_RangeFunction:
+		return r.rangeFunction(f.RangeFunction, l)
+	case *pg.Node_RangeTableSample:
+		for _, arg := range append(f.RangeTableSample.Args, f.RangeTableSample.Repeatable) {
+			r.use(r.expr(arg, l), "tablesample")
+		}
+		return r.fromItem(f.RangeTableSample.Relation, l)
+	case *pg.Node_RangeTableFunc:
+		return r.xmlTable(f.RangeTableFunc, l)
+	case *pg.Node_JsonTable:
+		return r.jsonTable(f.JsonTable, l)
+	}
+	r.unsupported("this kind of FROM item")
+	return &namespace{}
+}
+
+// rangeVar resolves a name in FROM: a WITH query or a relation.
+func (r *resolver) rangeVar(v *pg.RangeVar, l *queryLevel) *namespace {
+	if v.Schemaname == "" {
+		if c := l.cte(v.Relname); c != nil {
+			return namespaceOf(aliased(&table{name: v.Relname, columns: r.cteColumns(c)}, v.Alias))
+		}
+	}
+	rel := r.relation(v)
+	if rel == nil {
+		return &namespace{}
+	}
+	t := &table{schema: rel.Schema, name: rel.Name, columns: r.relationColumns(rel)}
+	return namespaceOf(aliased(t, v.Alias))
+}
+
+// hiddenColumns are what every table has besides its own; they hold no data.
+var hiddenColumns = []string{"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
+
+// relationColumns are the columns that a relation offers. A view's are resolved
+// through its definition.
+func (r *resolver) relationColumns(rel *Relation) []column {
+	if rel.Definition != "" || rel.Locked {
+		return r.viewColumns(rel)
+	}
+	out := make([]column, 0, len(rel.Columns)+len(hiddenColumns))
+	for _, c := range rel.Columns {
+		out = append(out, column{name: c.Name.Name, value: r.generated(rel, c, r.columnValue(c))})
+	}
+	if rel.Kind == 'v' && !rel.System {
+		for i := range out { // a view without a definition: nothing is known of it
+			r.unsupported("view " + rel.Schema + "." + rel.Name)
+			out[i].value = value{}
+		}
+	}
+	for _, name := range hiddenColumns {
+		out = append(out, column{name: name, hidden: true})
+	}
+	return out
+}
+
+// generated adds to the value of a generated column what it is computed from,
+// unless a label says what it holds.
+func (r *resolver) generated(rel *Relation, c *ColumnInfo, v value) value {
+	if c.Generated == "" {
+		return v
+	}
+	if _, labelled := r.catalog.Label(r.scope.Policy, &c.TableColumn); labelled {
+		return v
+	}
+	stmts, err := parse("SELECT " + c.Generated)
+	if err != nil || len(stmts) != 1 {
+		r.unsupported("the expression of generated column " + c.Name.String())
+		return v
+	}
+	t := &table{name: rel.Name}
+	for _, other := range rel.Columns {
+		t.columns = append(t.columns, column{name: other.Name.Name, value: r.columnValue(other)})
+	}
+	// What can fail in it failed when the row was written.
+	computed := &resolver{catalog: r.catalog, scope: r.scope, path: rel.Path, st: &rewrite.Statement{}, depth: r.depth}
+	targets := stmts[0].Stmt.GetSelectStmt().GetTargetList()
+	for _, made := range computed.targets(targets, &queryLevel{from: namespaceOf(t)}) {
+		v.Value = rewrite.Value{Plain: v.Plain, Derived: derived(v, made.value).Derived}
+	}
+	r.st.Unknown = append(r.st.Unknown, computed.st.Unknown...)
+	return v
+}
+
+func (r *resolver) columnValue(c *ColumnInfo) value {
+	v := value{Value: rewrite.Of(&c.TableColumn), exact: true}
+	t := r.catalog.TypeByOID(c.TypeOID)
+	if t == nil {
+		return v
+	}
+	if t.Schema == systemSchema {
+		v.typ = t.Name
+	}
+	if rel := r.catalog.RelationByOID(t.Relation); t.Kind == 'c' && rel != nil {
+		for _, f := range rel.Columns { // its fields are all derived from the one labelled column
+			v.row = append(v.row, column{name: f.Name.Name, value: derived(value{Value: v.Value})})
+		}
+	}
+	return v
+}
+
+// maxDepth bounds views over views and functions calling functions.
+const maxDepth = 16
+
+// viewColumns resolves a view's own query. Its predicates count as uses: they
+// decide which rows are seen.
+func (r *resolver) viewColumns(rel *Relation) []column {
+	name := rel.Schema + "." + rel.Name
+	if r.depth >= maxDepth || rel.Locked {
+		r.unsupported("view " + name + " (it is nested too deeply, or being changed)")
+		return nil
+	}
+	stmts, err := parse(rel.Definition)
+	if err != nil || len(stmts) != 1 {
+		r.unsupported("the definition of view " + name)
+		return nil
+	}
+	columns := r.definition(stmts[0].Stmt, rel.Path)
+	if len(columns) != len(rel.Columns) {
+		r.unsupported("the definition of view " + name)
+		return nil
+	}
+	out := make([]column, 0, len(columns)+len(hiddenColumns))
+	for i, c := range rel.Columns {
+		v := columns[i].value
+		v.constant, v.literal = false, false
+		// The view's own column may carry a label of its own.
+		v.Plain = append(v.Plain[:len(v.Plain):len(v.Plain)], rewrite.Source{Column: &c.TableColumn})
+		out = append(out, column{name: c.Name.Name, value: v})
+	}
+	for _, name := range hiddenColumns {
+		out = append(out, column{name: name, hidden: true})
+	}
+	return out
+}
+
+// definition resolves a query that the server printed, under the search path
+// that it was printed for.
+func (r *resolver) definition(query *pg.Node, printed []string) []column {
+	path, reads := r.path, r.st.Effect.ReadsPath
+	r.path = printed
+	r.depth++
+	columns := r.query(query, nil)
+	r.depth--
+	r.path, r.st.Effect.ReadsPath = path, reads
+	return columns
+}
+
+// aliased gives a table another name, and its first columns other names.
+func aliased(t *table, a *pg.Alias) *table {
+	if a == nil {
+		return t
+	}
+	out := &table{name: a.Aliasname, columns: t.columns}
+	if len(a.Colnames) == 0 {
+		return out
+	}
+	out.columns = make([]column, len(t.columns))
+	copy(out.columns, t.columns)
+	renameColumns(out.columns, strs(a.Colnames))
+	return out
+}
+
+// renameColumns gives the first visible columns new names.
+func renameColumns(columns []column, names []string) {
+	for i := range columns {
+		if len(names) == 0 {
+			return
+		}
+		if !columns[i].hidden {
+			columns[i].name, names = names[0], names[1:]
+		}
+	}
+}
+
+func (r *resolver) rangeSubselect(s *pg.RangeSubselect, l *queryLevel) *namespace {
+	outer := l
+	if !s.Lateral { // sees the queries around this one, but not its siblings
+		outer = l.withoutFrom()
+	}
+	t := aliased(&table{columns: r.query(s.Subquery, outer)}, s.Alias)
+	return namespaceOf(t)
+}
+
+// withoutFrom is l as a FROM item sees it that is not LATERAL: its WITH
+// queries and what is around it, but none of its tables.
+func (l *queryLevel) withoutFrom() *queryLevel {
+	if l == nil {
+		return nil
+	}
+	return &queryLevel{outer: l.outer, with: l.with, from: &namespace{}, args: l.args}
+}
+
+// join resolves a JOIN: the right side may see the left if it is LATERAL.
+func (r *resolver) join(j *pg.JoinExpr, l *queryLevel) *namespace {
+	before := *l.from
+	left := r.fromItem(j.Larg, l)
+	l.from.add(left)
+	right := r.fromItem(j.Rarg, l)
+	*l.from = before
+
+	out := &namespace{tables: append(append([]*table{}, left.tables...), right.tables...)}
+	using := strs(j.UsingClause)
+	if j.IsNatural {
+		using = commonNames(left, right)
+	}
+	out.columns = r.mergeColumns(left, right, using, j)
+	if j.JoinUsingAlias != nil {
+		out.tables = append(out.tables, &table{name: j.JoinUsingAlias.Aliasname, columns: out.columns[:len(using)]})
+	}
+	if j.Quals != nil {
+		r.condition(j.Quals, &queryLevel{outer: l.outer, with: l.with, from: withSiblings(&before, out), args: l.args}, "join")
+	}
+	if j.Alias != nil {
+		return namespaceOf(aliased(&table{columns: visible(out.columns)}, j.Alias))
+	}
+	return out
+}
+
+// withSiblings is what a join's condition sees: the join itself, then what
+// stands before it in FROM, which only a LATERAL subquery in it could name.
+func withSiblings(before, join *namespace) *namespace {
+	out := &namespace{tables: join.tables, columns: join.columns}
+	for _, t := range before.tables {
+		if join.table("", t.name) == nil {
+			out.tables = append(out.tables[:len(out.tables):len(out.tables)], t)
+		}
+	}
+	return out
+}
+
+func visible(columns []column) []column {
+	out := make([]column, 0, len(columns))
+	for _, c := range columns {
+		if !c.hidden {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// mergeColumns is the column list of a join: the merged ones first, then the
+// rest of the left and of the right side.
+func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.JoinExpr) []column {
+	merged := make([]column, 0, len(left.columns)+len(right.columns))
+	for _, name := range using {
+		a, okLeft := left.find(name)
+		b, okRight := right.find(name)
+		if !okLeft || !okRight {
+			r.unknown(rewrite.Refusal{
+				Code: rewrite.CodeUnknownName, SQLState: "42703",
+				Message: "column " + quoteMessage(name) + " specified in USING clause does not exist in " + side(okLeft) + " table",
+			})
+			continue
+		}
+		r.compare(a, b, "join")
+		v := either(a, b)
+		switch j.Jointype {
+		case pg.JoinType_JOIN_INNER, pg.JoinType_JOIN_LEFT:
+			v = a
+		case pg.JoinType_JOIN_RIGHT:
+			v = b
+		}
+		merged = append(merged, column{name: name, value: v})
+	}
+	for _, side := range [][]column{left.columns, right.columns} {
+		for _, c := range side {
+			if c.hidden || !contains(using, c.name) {
+				merged = append(merged, c)
+			}
+		}
+	}
+	return merged
+}
+
+func side(left bool) string {
+	if left {
+		return "right"
+	}
+	return "left"
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// commonNames are the columns that NATURAL joins by, in the left side's order.
+func commonNames(left, right *namespace) []string {
+	var out []string
+	for _, c := range left.columns {
+		if c.hidden || contains(out, c.name) {
+			continue
+		}
+		for _, d := range right.columns {
+			if !d.hidden && d.name == c.name {
+				out = append(out, c.name)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// rangeFunction resolves functions in FROM. They may always see what stands
+// before them.
+func (r *resolver) rangeFunction(f *pg.RangeFunction, l *queryLevel) *namespace {
+	t := &table{}
+	for _, n := range f.Functions {
+		item := n.GetList().GetItems()
+		definitions := f.Coldeflist
+		if len(item) > 1 && item[1].GetList() != nil {
+			definitions = item[1].GetList().Items
+		}
+		name, columns := r.functionColumns(item[0], definitions, l)
+		if t.name == "" {
+			t.name = name
+		}
+		if f.Alias != nil && len(columns) == 1 && len(f.Functions) == 1 && len(definitions) == 0 && columns[0].name == name {
+			columns[0].name = f.Alias.Aliasname // a scalar function's column is named like its table
+		}
+		t.columns = append(t.columns, columns...)
+	}
+	if f.Ordinality {
+		t.columns = append(t.columns, column{name: "ordinality"})
+	}
+	return namespaceOf(aliased(t, f.Alias))
+}
+
+// functionColumns are the columns of one function in FROM, and the name they go by.
+func (r *resolver) functionColumns(n *pg.Node, definitions []*pg.Node, l *queryLevel) (string, []column) {
+	v := r.expr(n, l)
+	name := columnName(n)
+	if call := n.GetFuncCall(); call != nil {
+		_, name = splitName(call.Funcname)
+	}
+	if len(definitions) > 0 {
+		columns := make([]column, len(definitions))
+		for i, d := range definitions {
+			columns[i] = column{name: d.GetColumnDef().GetColname(), value: derived(v)}
+			if len(v.row) == len(definitions) {
+				columns[i].value = v.row[i].value
+			}
+		}
+		return name, columns
+	}
+	if call := n.GetFuncCall(); call != nil {
+		if columns := r.outColumns(call, v); columns != nil {
+			return name, columns
+		}
+	}
+	if v.row != nil {
+		return name, v.row
+	}
+	return name, []column{{name: name, value: v}}
+}
+
+// outColumns are the columns of a function that the catalog says returns a row.
+func (r *resolver) outColumns(call *pg.FuncCall, v value) []column {
+	schema, name := splitName(call.Funcname)
+	candidates := r.userFunctions(schema, name)
+	if len(candidates) == 0 && name == "unnest" && v.typ != "tsvector" {
+		return unnested(call, v)
+	}
+	if len(candidates) == 0 && (schema == "" || schema == systemSchema) {
+		candidates = r.catalog.Functions(systemSchema, name)
+	}
+	var names []string
+	for _, f := range candidates {
+		if own := r.resultNames(f); len(own) > len(names) {
+			names = own
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	columns := make([]column, len(names))
+	for i := range names {
+		columns[i] = column{name: names[i], value: derived(value{Value: v.Value})}
+		if len(v.row) == len(names) {
+			columns[i].value = v.row[i].value
+		}
+	}
+	return columns
+}
+
+// unnested are the columns of unnest(array, ...): one for each array, all of
+// one name. Only its form for a tsvector has others.
+func unnested(call *pg.FuncCall, v value) []column {
+	columns := make([]column, len(call.Args))
+	for i := range columns {
+		columns[i] = column{name: "unnest", value: derived(value{Value: v.Value})}
+	}
+	return columns
+}
+
+// resultNames are the names of a function's result columns, nil when it
+// returns one scalar.
+func (r *resolver) resultNames(f *Function) []string {
+	var names []string
+	for i, mode := range f.ArgModes {
+		if mode != 'o' && mode != 'b' && mode != 't' {
+			continue
+		}
+		name := "column" + itoa(len(names)+1)
+		if i < len(f.ArgNames) && f.ArgNames[i] != "" {
+			name = f.ArgNames[i]
+		}
+		names = append(names, name)
+	}
+	if len(names) > 0 {
+		return names
+	}
+	if t := r.catalog.TypeByOID(f.Returns); t != nil && t.Relation != 0 {
+		if rel := r.catalog.RelationByOID(t.Relation); rel != nil {
+			for _, c := range rel.Columns {
+				names = append(names, c.Name.Name)
+			}
+		}
+	}
+	return names
+}
+
+// xmlTable resolves XMLTABLE: its columns are derived from the document.
+func (r *resolver) xmlTable(x *pg.RangeTableFunc, l *queryLevel) *namespace {
+	document := derived(r.expr(x.Docexpr, l), r.expr(x.Rowexpr, l))
+	for _, n := range x.Namespaces {
+		r.expr(n.GetResTarget().GetVal(), l)
+	}
+	r.fallible(document)
+	t := &table{name: "xmltable"}
+	for _, n := range x.Columns {
+		c := n.GetRangeTableFuncCol()
+		v := derived(document, r.expr(c.Colexpr, l), r.expr(c.Coldefexpr, l))
+		t.columns = append(t.columns, column{name: c.Colname, value: v})
+	}
+	return namespaceOf(aliased(t, x.Alias))
+}
+
+// jsonTable resolves JSON_TABLE: its columns are derived from the document.
+func (r *resolver) jsonTable(j *pg.JsonTable, l *queryLevel) *namespace {
+	document := derived(r.expr(j.ContextItem.GetRawExpr(), l))
+	for _, n := range j.Passing {
+		document = derived(document, r.expr(n.GetJsonArgument().GetVal().GetRawExpr(), l))
+	}
+	r.fallible(document)
+	t := &table{name: "json_table"}
+	r.jsonTableColumns(t, j.Columns, document, l)
+	return namespaceOf(aliased(t, j.Alias))
+}
+
+func (r *resolver) jsonTableColumns(t *table, nodes []*pg.Node, document value, l *queryLevel) {
+	for _, n := range nodes {
+		c := n.GetJsonTableColumn()
+		if c.Coltype == pg.JsonTableColumnType_JTC_NESTED {
+			r.jsonTableColumns(t, c.Columns, document, l)
+			continue
+		}
+		v := derived(document, r.expr(c.OnEmpty.GetExpr(), l), r.expr(c.OnError.GetExpr(), l))
+		t.columns = append(t.columns, column{name: c.Name, value: v})
+	}
+}

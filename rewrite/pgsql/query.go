@@ -1,0 +1,350 @@
+package pgsql
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// query resolves anything that returns rows inside another statement: SELECT,
+// VALUES, or in WITH a data-modifying statement. outer is the level it stands
+// in, nil at the top.
+func (r *resolver) query(n *pg.Node, outer *queryLevel) []column {
+	if n == nil {
+		return nil
+	}
+	l := outer.under()
+	switch q := n.Node.(type) {
+	case *pg.Node_SelectStmt:
+		return r.selectStmt(q.SelectStmt, l)
+	case *pg.Node_InsertStmt:
+		return r.insert(q.InsertStmt, l)
+	case *pg.Node_UpdateStmt:
+		return r.update(q.UpdateStmt, l)
+	case *pg.Node_DeleteStmt:
+		return r.delete(q.DeleteStmt, l)
+	case *pg.Node_MergeStmt:
+		return r.merge(q.MergeStmt, l)
+	}
+	r.unsupported("this kind of query")
+	return nil
+}
+
+// selectStmt resolves SELECT, VALUES or a set operation at the level l, which is its own.
+func (r *resolver) selectStmt(s *pg.SelectStmt, l *queryLevel) []column {
+	r.with(s.WithClause, l)
+	var columns []column
+	switch {
+	case s.Op != pg.SetOperation_SETOP_NONE:
+		columns = r.setOperation(s, l)
+	case len(s.ValuesLists) > 0:
+		columns = r.values(s.ValuesLists, l)
+	default:
+		columns = r.plainSelect(s, l)
+	}
+	r.orderBy(s.SortClause, columns, l, "order by")
+	r.limit(s, l)
+	if s.IntoClause != nil {
+		r.into(columns, s.IntoClause)
+	}
+	return columns
+}
+
+func (r *resolver) plainSelect(s *pg.SelectStmt, l *queryLevel) []column {
+	r.fromClause(s.FromClause, l)
+	columns := r.targets(s.TargetList, l)
+	r.condition(s.WhereClause, l, "where")
+	for _, n := range s.GroupClause {
+		r.groupBy(n, columns, l)
+	}
+	r.condition(s.HavingClause, l, "having")
+	for _, n := range s.WindowClause {
+		r.window(n.GetWindowDef(), l)
+	}
+	r.distinct(s.DistinctClause, columns, l)
+	return columns
+}
+
+// targets resolves a SELECT or RETURNING list.
+func (r *resolver) targets(nodes []*pg.Node, l *queryLevel) []column {
+	columns := make([]column, 0, len(nodes))
+	for _, n := range nodes {
+		target := n.GetResTarget()
+		if star, ok := r.star(target.Val, l); ok {
+			columns = append(columns, star...)
+			continue
+		}
+		name := target.Name
+		if name == "" {
+			name = columnName(target.Val)
+		}
+		columns = append(columns, column{name: name, value: r.expr(target.Val, l)})
+	}
+	return columns
+}
+
+// star expands *, t.* and (row).*.
+func (r *resolver) star(n *pg.Node, l *queryLevel) ([]column, bool) {
+	switch e := n.GetNode().(type) {
+	case *pg.Node_ColumnRef:
+		fields := e.ColumnRef.Fields
+		if len(fields) == 0 || fields[len(fields)-1].GetAStar() == nil {
+			return nil, false
+		}
+		if t := r.starTable(e.ColumnRef, l); t != nil {
+			return visible(t.columns), true
+		}
+		return nil, true
+	case *pg.Node_AIndirection:
+		steps := e.AIndirection.Indirection
+		if len(steps) == 0 || steps[len(steps)-1].GetAStar() == nil {
+			return nil, false
+		}
+		v := r.indirection(&pg.A_Indirection{Arg: e.AIndirection.Arg, Indirection: steps[:len(steps)-1]}, l)
+		if v.row == nil {
+			if call := e.AIndirection.Arg.GetFuncCall(); call != nil && len(steps) == 1 {
+				if columns := r.outColumns(call, v); columns != nil {
+					return columns, true
+				}
+			}
+			r.unsupported("the fields of this row")
+		}
+		return v.row, true
+	}
+	return nil, false
+}
+
+// groupBy records GROUP BY: an output column by number, a column, an output
+// column by name, or an expression.
+func (r *resolver) groupBy(n *pg.Node, columns []column, l *queryLevel) {
+	if set := n.GetGroupingSet(); set != nil {
+		for _, item := range set.Content {
+			r.groupBy(item, columns, l)
+		}
+		return
+	}
+	if row := n.GetRowExpr(); row != nil {
+		for _, item := range row.Args {
+			r.groupBy(item, columns, l)
+		}
+		return
+	}
+	if c := n.GetColumnRef(); c != nil && len(c.Fields) == 1 {
+		if name := c.Fields[0].GetString_().GetSval(); name != "" {
+			if _, ok := l.from.find(name); !ok {
+				if v, ok := outputNamed(columns, name); ok {
+					r.use(v, "group by")
+					return
+				}
+			}
+		}
+	}
+	r.use(r.ordinal(n, columns, l), "group by")
+}
+
+// ordinal is an expression, or the output column that an integer stands for.
+func (r *resolver) ordinal(n *pg.Node, columns []column, l *queryLevel) value {
+	if c := n.GetAConst(); c != nil {
+		r.st.LiteralFree = false
+		if i, ok := c.GetVal().(*pg.A_Const_Ival); ok {
+			if at := int(i.Ival.GetIval()); at >= 1 && at <= len(columns) {
+				return columns[at-1].value
+			}
+		}
+	}
+	return r.expr(n, l)
+}
+
+func outputNamed(columns []column, name string) (value, bool) {
+	t := table{columns: columns}
+	return t.find(name)
+}
+
+// orderBy records ORDER BY and DISTINCT ON: an output column by name or by
+// number, or an expression.
+func (r *resolver) orderBy(nodes []*pg.Node, columns []column, l *queryLevel, clause string) {
+	for _, n := range nodes {
+		if sort := n.GetSortBy(); sort != nil {
+			if len(sort.UseOp) > 0 {
+				r.operatorFunctions(sort.UseOp, nil)
+			}
+			n = sort.Node
+		}
+		if c := n.GetColumnRef(); c != nil && len(c.Fields) == 1 {
+			if v, ok := outputNamed(columns, c.Fields[0].GetString_().GetSval()); ok {
+				r.use(v, clause)
+				continue
+			}
+		}
+		r.use(r.ordinal(n, columns, l), clause)
+	}
+}
+
+// distinct records DISTINCT, which the parser gives as a list of one empty
+// node, and DISTINCT ON.
+func (r *resolver) distinct(nodes []*pg.Node, columns []column, l *queryLevel) {
+	if len(nodes) == 0 {
+		return
+	}
+	if nodes[0] != nil && nodes[0].Node != nil {
+		r.orderBy(nodes, columns, l, "distinct")
+		return
+	}
+	for _, c := range columns {
+		r.use(c.value, "distinct")
+	}
+}
+
+func (r *resolver) limit(s *pg.SelectStmt, l *queryLevel) {
+	for _, n := range []*pg.Node{s.LimitCount, s.LimitOffset} {
+		if n != nil {
+			r.use(r.expr(n, l), "limit")
+		}
+	}
+}
+
+// setOperation resolves UNION, INTERSECT and EXCEPT. All but UNION ALL compare
+// whole rows.
+func (r *resolver) setOperation(s *pg.SelectStmt, l *queryLevel) []column {
+	left := r.selectStmt(s.Larg, l.under())
+	right := r.selectStmt(s.Rarg, l.under())
+	if len(left) != len(right) {
+		r.unknown(rewrite.Refusal{
+			Code: rewrite.CodeUnknownName, SQLState: "42601",
+			Message: "each UNION query must have the same number of columns",
+		})
+		return left
+	}
+	columns := make([]column, len(left))
+	for i := range left {
+		columns[i] = column{name: left[i].name, value: branch(left[i].value, right[i].value)}
+		if !s.All || s.Op != pg.SetOperation_SETOP_UNION {
+			r.use(columns[i].value, "union")
+		}
+	}
+	return columns
+}
+
+// values resolves VALUES lists: each column may be that of any row.
+func (r *resolver) values(lists []*pg.Node, l *queryLevel) []column {
+	var columns []column
+	for i, n := range lists {
+		for j, v := range r.exprs(n.GetList().GetItems(), l) {
+			switch {
+			case i == 0:
+				columns = append(columns, column{name: "column" + itoa(j+1), value: v})
+			case j < len(columns):
+				columns[j].value = branch(columns[j].value, v)
+			}
+		}
+	}
+	return columns
+}
+
+// with opens the WITH queries of a statement. Under RECURSIVE each may name
+// any of them; else only those before it.
+func (r *resolver) with(w *pg.WithClause, l *queryLevel) {
+	if w == nil {
+		return
+	}
+	for _, n := range w.Ctes {
+		c := &cte{name: n.GetCommonTableExpr().Ctename, query: n.GetCommonTableExpr(), level: l, recursive: w.Recursive}
+		if !w.Recursive {
+			// It sees the ones before it: a level that holds just those.
+			c.level = &queryLevel{outer: l.outer, with: slices.Clone(l.with), from: &namespace{}, args: l.args}
+		}
+		l.with = append(l.with, c)
+	}
+	for _, c := range l.with { // also those that nobody asks for: they run
+		r.cteColumns(c)
+	}
+}
+
+// mostRounds bounds how often a recursive query is resolved until its columns
+// stand still. Each round adds a source to some column or is the last.
+const mostRounds = 64
+
+// cteColumns resolves a WITH query when it is first asked for.
+func (r *resolver) cteColumns(c *cte) []column {
+	if c.state != ctePending {
+		return c.columns
+	}
+	c.state = cteResolving
+	inner := &queryLevel{outer: c.level.outer, with: c.level.with, from: &namespace{}, args: c.level.args}
+	if c.recursive {
+		c.columns = r.nonRecursive(c, inner)
+	}
+	for round := 0; ; round++ {
+		columns := r.query(c.query.Ctequery, inner)
+		r.nameCTE(c, &columns)
+		if !c.recursive || sameColumns(c.columns, columns) {
+			c.columns = columns
+			break
+		}
+		if round == mostRounds {
+			r.unsupported("recursive query " + c.name)
+			break
+		}
+		c.columns = columns
+	}
+	c.state = cteResolved
+	return c.columns
+}
+
+// nonRecursive is the first guess at a recursive query's columns: its left arm.
+func (r *resolver) nonRecursive(c *cte, inner *queryLevel) []column {
+	s := c.query.Ctequery.GetSelectStmt()
+	if s == nil || s.Larg == nil {
+		return nil
+	}
+	l := inner.under()
+	r.with(s.WithClause, l)
+	columns := r.selectStmt(s.Larg, l.under())
+	r.nameCTE(c, &columns)
+	return columns
+}
+
+// nameCTE applies a WITH query's column aliases and the columns that SEARCH
+// and CYCLE add.
+func (r *resolver) nameCTE(c *cte, columns *[]column) {
+	out := slices.Clone(*columns)
+	renameColumns(out, strs(c.query.Aliascolnames))
+	listed := func(names []string) value {
+		var v value
+		for _, name := range names {
+			if found, ok := outputNamed(out, name); ok {
+				v = derived(v, found)
+			}
+		}
+		return v
+	}
+	if s := c.query.SearchClause; s != nil {
+		v := listed(strs(s.SearchColList))
+		r.use(v, "search")
+		out = append(out, column{name: s.SearchSeqColumn, value: v})
+	}
+	if s := c.query.CycleClause; s != nil {
+		v := listed(strs(s.CycleColList))
+		r.use(v, "cycle")
+		out = append(out, column{name: s.CycleMarkColumn, value: v}, column{name: s.CyclePathColumn, value: v})
+	}
+	*columns = out
+}
+
+func sameColumns(a, b []column) bool {
+	return slices.EqualFunc(a, b, func(x, y column) bool {
+		return x.name == y.name && len(x.value.Plain) == len(y.value.Plain) && len(x.value.Derived) == len(y.value.Derived)
+	})
+}
+
+// into records SELECT INTO and CREATE TABLE AS: every column goes to a table
+// that carries no label.
+func (r *resolver) into(columns []column, into *pg.IntoClause) {
+	for _, c := range columns {
+		r.flow(nil, c.value, "a new table")
+	}
+	r.st.Effect.Catalog = true
+	r.st.Kind = "SELECT INTO"
+}

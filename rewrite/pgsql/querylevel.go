@@ -1,0 +1,145 @@
+package pgsql
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// A queryLevel is one query with the names it can see; outer is the query around it.
+type queryLevel struct {
+	outer *queryLevel
+	with  []*cte
+	from  *namespace
+	args  *arguments // of the function whose body this is
+}
+
+// under opens a query inside l.
+func (l *queryLevel) under() *queryLevel { return &queryLevel{outer: l, from: &namespace{}} }
+
+// A cte is one WITH query. Its columns are resolved when first asked for.
+type cte struct {
+	name      string
+	query     *pg.CommonTableExpr
+	level     *queryLevel
+	state     cteState
+	columns   []column
+	recursive bool
+}
+
+// cteState says how far a WITH query is resolved.
+type cteState uint8
+
+const (
+	ctePending   cteState = iota // nobody has asked yet
+	cteResolving                 // being resolved: whoever asks now is its own recursive arm
+	cteResolved                  // columns holds
+)
+
+// arguments are the parameters of a function whose body is being resolved.
+type arguments struct {
+	function string
+	byNumber []value
+	byName   map[string]value
+}
+
+// cte finds the WITH query of that name, innermost first.
+func (l *queryLevel) cte(name string) *cte {
+	for ; l != nil; l = l.outer {
+		for i := len(l.with) - 1; i >= 0; i-- {
+			if l.with[i].name == name {
+				return l.with[i]
+			}
+		}
+	}
+	return nil
+}
+
+// column resolves a bare name, innermost query first.
+func (l *queryLevel) column(name string) (value, bool) {
+	for at := l; at != nil; at = at.outer {
+		if v, ok := at.from.find(name); ok {
+			return v, true
+		}
+		if at.args != nil {
+			if v, ok := at.args.byName[name]; ok {
+				return v, true
+			}
+		}
+	}
+	return value{}, false
+}
+
+// table resolves a table name that qualifies a column, innermost query first.
+func (l *queryLevel) table(schema, name string) *table {
+	for ; l != nil; l = l.outer {
+		if t := l.from.table(schema, name); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// param is the value of $n.
+func (l *queryLevel) param(n int) value {
+	for at := l; at != nil; at = at.outer {
+		if at.args != nil {
+			if n <= len(at.args.byNumber) {
+				return at.args.byNumber[n-1]
+			}
+			return value{}
+		}
+	}
+	return value{constant: true, param: n}
+}
+
+// A resolver works out what one statement reads, returns and writes.
+type resolver struct {
+	catalog  *Catalog
+	scope    *rewrite.Scope
+	path     []string // the search path at this statement
+	st       *rewrite.Statement
+	depth    int         // of views and function bodies being resolved
+	makes    *Relation   // the table that this statement makes, when that is all it does to names
+	prepared string      // the text behind PREPARE ... AS
+	made     []*Relation // tables that earlier statements of the same text make
+	newPath  []string    // what SET search_path makes it, nil when it does not or that is not known
+	changed  bool        // an earlier statement of the same text changes definitions
+}
+
+// use records that v stands in a clause; other forms than FormOther are recorded by the caller.
+func (r *resolver) use(v value, clause string) {
+	for s := range v.Sources {
+		r.record(rewrite.Use{Column: s.Column, In: clause})
+	}
+}
+
+func (r *resolver) record(u rewrite.Use) {
+	for _, have := range r.st.Uses {
+		if have == u {
+			return
+		}
+	}
+	r.st.Uses = append(r.st.Uses, u)
+}
+
+// fallible records that an expression over v can raise an error which depends on it.
+func (r *resolver) fallible(v value) {
+	if !v.None() {
+		r.use(v, rewrite.ClauseFallible)
+	}
+}
+
+// unknown records what could not be resolved; the zero value stands in for it.
+func (r *resolver) unknown(why rewrite.Refusal) value {
+	r.st.Unknown = append(r.st.Unknown, why)
+	return value{}
+}
+
+// unsupported is unknown for a construct that the resolver does not know.
+func (r *resolver) unsupported(what string) value {
+	return r.unknown(rewrite.Refusal{
+		Code: rewrite.CodeUnsupported, Message: what + " is not resolved",
+		Hint: "Write the statement without it, or run it as a role that sees everything.",
+	})
+}

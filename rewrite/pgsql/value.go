@@ -1,0 +1,129 @@
+package pgsql
+
+import (
+	"sqlveil/rewrite"
+)
+
+// A value is what is known of one expression while a statement is resolved.
+type value struct {
+	rewrite.Value
+	exact    bool   // all of Plain is one column's own value: not one of several, not a branch
+	constant bool   // a literal or a parameter, through casts
+	text     string // the literal, when it is a string
+	literal  bool   // text holds
+	param    int    // the parameter's number from 1, 0 when it is none
+	typ      string // the type's name in pg_catalog, "" when unknown
+	row      []column
+}
+
+// columns are the table column that the value is, when it is that and nothing
+// else, and then the columns of the views that it came through; nil otherwise.
+func (v value) columns() []*rewrite.TableColumn {
+	if !v.exact || len(v.Derived) > 0 {
+		return nil
+	}
+	out := make([]*rewrite.TableColumn, len(v.Plain))
+	for i, s := range v.Plain {
+		if s.Path != "" {
+			return nil
+		}
+		out[i] = s.Column
+	}
+	return out
+}
+
+// either joins the branches of CASE, the arms of UNION, the rows of VALUES.
+func either(a, b value) value {
+	out := value{Value: a.Either(b.Value)}
+	if a.typ == b.typ {
+		out.typ = a.typ
+	}
+	return out
+}
+
+// derived is the value of an expression over vs of which none survives as it is.
+func derived(vs ...value) value {
+	var out value
+	for _, v := range vs {
+		out.Value = out.Into(v.Value)
+	}
+	return out
+}
+
+// A column is one named column that a FROM item, or a row, offers.
+type column struct {
+	name   string
+	value  value
+	hidden bool // found by name, not by *: a system column
+}
+
+// A table is what one name in FROM stands for.
+type table struct {
+	schema  string // the schema it was written or found with; "" for an alias
+	name    string
+	columns []column
+}
+
+// find returns the column of that name, and whether there is one.
+func (t *table) find(name string) (value, bool) {
+	var out value
+	found := false
+	for _, c := range t.columns {
+		if c.name != name {
+			continue
+		}
+		if found { // ambiguous to the server too
+			out = either(out, c.value)
+			continue
+		}
+		out, found = c.value, true
+	}
+	return out, found
+}
+
+// whole is the table's row as one value.
+func (t *table) whole() value {
+	var row []column
+	var all value
+	for _, c := range t.columns {
+		if c.hidden {
+			continue
+		}
+		row = append(row, c)
+		all.Value = all.Into(c.value.Value)
+	}
+	all.row = row
+	return all
+}
+
+// A namespace is what a FROM clause, or a part of one, makes visible.
+type namespace struct {
+	tables  []*table // by qualified name
+	columns []column // by bare name and by *, in order
+}
+
+// add puts two FROM items side by side.
+func (n *namespace) add(m *namespace) {
+	n.tables = append(n.tables, m.tables...)
+	n.columns = append(n.columns, m.columns...)
+}
+
+func (n *namespace) find(name string) (value, bool) {
+	t := table{columns: n.columns}
+	return t.find(name)
+}
+
+// table returns the FROM item called name, in schema if that is not empty.
+func (n *namespace) table(schema, name string) *table {
+	for _, t := range n.tables {
+		if t.name == name && (schema == "" || schema == t.schema) {
+			return t
+		}
+	}
+	return nil
+}
+
+// namespaceOf is the namespace of one table.
+func namespaceOf(t *table) *namespace {
+	return &namespace{tables: []*table{t}, columns: t.columns}
+}

@@ -1,0 +1,251 @@
+package pgsql
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"sqlveil/rewrite"
+)
+
+// A target is the table that a statement writes.
+type target struct {
+	relation *Relation
+	table    *table
+}
+
+// target opens the table that a statement writes, under its alias.
+func (r *resolver) target(v *pg.RangeVar) *target {
+	rel := r.relation(v)
+	if rel == nil {
+		return nil
+	}
+	t := &target{relation: rel, table: &table{schema: rel.Schema, name: rel.Name, columns: r.relationColumns(rel)}}
+	for _, c := range rel.Columns {
+		r.touch(t.column(c.Name.Name))
+	}
+	t.table = aliased(t.table, v.Alias)
+	return t
+}
+
+// column is the base table column that writing to a column of the target
+// changes: through an updatable view it is the view's source.
+func (t *target) column(name string) *rewrite.TableColumn {
+	for _, c := range t.table.columns {
+		if c.name == name && len(c.value.Plain) > 0 {
+			return c.value.Plain[0].Column
+		}
+	}
+	if c := t.relation.Column(name); c != nil {
+		return &c.TableColumn
+	}
+	return nil
+}
+
+// assign records that v is written to a column.
+func (r *resolver) assign(t *target, name string, v value, location int32) {
+	if t.relation.Column(name) == nil {
+		r.noColumn(quoteMessage(name), location)
+		return
+	}
+	column := t.column(name)
+	if v.constant && column != nil {
+		if v.literal || v.param > 0 {
+			r.st.Writes = append(r.st.Writes, rewrite.Write{Target: column, Text: v.text, Literal: v.literal, Param: v.param})
+			r.st.LiteralFree = r.st.LiteralFree && !v.literal
+		}
+		return
+	}
+	if v.None() {
+		return
+	}
+	into := t.relation.Schema + "." + t.relation.Name + "." + name
+	r.st.Flows = append(r.st.Flows, rewrite.Flow{Target: column, Value: v.Value, Into: "column " + into})
+}
+
+// touch records that a row with this column is written.
+func (r *resolver) touch(column *rewrite.TableColumn) {
+	if column != nil {
+		r.st.Writes = append(r.st.Writes, rewrite.Write{Target: column})
+	}
+}
+
+// insert resolves INSERT.
+func (r *resolver) insert(s *pg.InsertStmt, l *queryLevel) []column {
+	r.with(s.WithClause, l)
+	t := r.target(s.Relation)
+	if t == nil {
+		return nil
+	}
+	names := insertColumns(t, s.Cols)
+	r.insertRows(t, names, s, l)
+	in := &queryLevel{outer: l.outer, with: l.with, from: namespaceOf(t.table), args: l.args}
+	if c := s.OnConflictClause; c != nil {
+		r.onConflict(t, c, in)
+	}
+	return r.targets(s.ReturningList, in)
+}
+
+// insertColumns are the columns that an INSERT names, or all of them.
+func insertColumns(t *target, cols []*pg.Node) []string {
+	var names []string
+	for _, n := range cols {
+		names = append(names, n.GetResTarget().GetName())
+	}
+	if names == nil {
+		for _, c := range t.relation.Columns {
+			names = append(names, c.Name.Name)
+		}
+	}
+	return names
+}
+
+// insertRows records what an INSERT writes: VALUES cell by cell, so that each
+// literal meets the guard, or the columns of a query.
+func (r *resolver) insertRows(t *target, names []string, s *pg.InsertStmt, l *queryLevel) {
+	q := s.SelectStmt.GetSelectStmt()
+	if q == nil {
+		return // DEFAULT VALUES
+	}
+	if len(q.ValuesLists) > 0 && q.WithClause == nil && len(q.SortClause) == 0 && q.LimitCount == nil && q.LimitOffset == nil {
+		for _, row := range q.ValuesLists {
+			for i, v := range r.exprs(row.GetList().GetItems(), l) {
+				if i < len(names) {
+					r.assign(t, names[i], v, s.Relation.Location)
+				}
+			}
+		}
+		return
+	}
+	for i, c := range r.query(s.SelectStmt, l) {
+		if i < len(names) {
+			v := c.value
+			r.assign(t, names[i], v, s.Relation.Location)
+		}
+	}
+}
+
+// onConflict resolves ON CONFLICT. That a unique key collides is shown by any
+// INSERT; what else decides is a use.
+func (r *resolver) onConflict(t *target, c *pg.OnConflictClause, l *queryLevel) {
+	if c.Infer != nil {
+		for _, n := range c.Infer.IndexElems {
+			if expr := n.GetIndexElem().GetExpr(); expr != nil {
+				r.use(r.expr(expr, l), "on conflict")
+			}
+		}
+		r.condition(c.Infer.WhereClause, l, "on conflict")
+	}
+	excluded := &table{name: "excluded", columns: excludedColumns(t)}
+	in := &queryLevel{outer: l.outer, with: l.with, args: l.args, from: &namespace{
+		tables: append([]*table{excluded}, l.from.tables...), columns: l.from.columns,
+	}}
+	r.assignments(t, c.TargetList, in)
+	r.condition(c.WhereClause, in, "where")
+}
+
+// excludedColumns are the values that an INSERT brought: for a column they are
+// at most as protected as the column itself, and nothing that was stored.
+func excludedColumns(t *target) []column {
+	columns := make([]column, len(t.relation.Columns))
+	for i, c := range t.relation.Columns {
+		columns[i] = column{name: c.Name.Name, value: value{Value: rewrite.Of(&c.TableColumn), exact: true}}
+	}
+	return columns
+}
+
+// assignments resolves SET lists: column = expression, (columns) = row.
+func (r *resolver) assignments(t *target, nodes []*pg.Node, l *queryLevel) {
+	for _, n := range nodes {
+		res := n.GetResTarget()
+		if multi := res.Val.GetMultiAssignRef(); multi != nil {
+			r.assign(t, res.Name, r.multiAssigned(multi, l), res.Location)
+			continue
+		}
+		v := r.expr(res.Val, l)
+		for _, step := range res.Indirection {
+			if index := step.GetAIndices(); index != nil {
+				r.use(derived(r.expr(index.Lidx, l), r.expr(index.Uidx, l)), "subscript")
+			}
+			v.exact, v.constant = false, false // a part of the column: no guard can tell its shape
+		}
+		r.assign(t, res.Name, v, res.Location)
+	}
+}
+
+// multiAssigned is one column of SET (a, b) = (SELECT ...) or ROW(...).
+func (r *resolver) multiAssigned(m *pg.MultiAssignRef, l *queryLevel) value {
+	if row := m.Source.GetRowExpr(); row != nil {
+		if i := int(m.Colno) - 1; i >= 0 && i < len(row.Args) {
+			return r.expr(row.Args[i], l)
+		}
+		return value{}
+	}
+	v := r.expr(m.Source, l)
+	if i := int(m.Colno) - 1; i >= 0 && i < len(v.row) {
+		return v.row[i].value
+	}
+	return v
+}
+
+// update resolves UPDATE.
+func (r *resolver) update(s *pg.UpdateStmt, l *queryLevel) []column {
+	r.with(s.WithClause, l)
+	t := r.target(s.Relation)
+	if t == nil {
+		return nil
+	}
+	l.from.add(namespaceOf(t.table))
+	r.fromAfterTarget(s.FromClause, l)
+	r.assignments(t, s.TargetList, l)
+	r.condition(s.WhereClause, l, "where")
+	return r.targets(s.ReturningList, l)
+}
+
+// delete resolves DELETE.
+func (r *resolver) delete(s *pg.DeleteStmt, l *queryLevel) []column {
+	r.with(s.WithClause, l)
+	t := r.target(s.Relation)
+	if t == nil {
+		return nil
+	}
+	l.from.add(namespaceOf(t.table))
+	r.fromAfterTarget(s.UsingClause, l)
+	r.condition(s.WhereClause, l, "where")
+	return r.targets(s.ReturningList, l)
+}
+
+// fromAfterTarget resolves FROM or USING of a statement that writes: its items
+// do not see the table written.
+func (r *resolver) fromAfterTarget(items []*pg.Node, l *queryLevel) {
+	in := &queryLevel{outer: l.outer, with: l.with, from: &namespace{}, args: l.args}
+	r.fromClause(items, in)
+	l.from.add(in.from)
+}
+
+// merge resolves MERGE.
+func (r *resolver) merge(s *pg.MergeStmt, l *queryLevel) []column {
+	r.with(s.WithClause, l)
+	t := r.target(s.Relation)
+	if t == nil {
+		return nil
+	}
+	source := &queryLevel{outer: l.outer, with: l.with, from: &namespace{}, args: l.args}
+	r.fromClause([]*pg.Node{s.SourceRelation}, source)
+	l.from.add(source.from)
+	l.from.add(namespaceOf(t.table))
+	r.condition(s.JoinCondition, l, "merge on")
+	for _, n := range s.MergeWhenClauses {
+		when := n.GetMergeWhenClause()
+		r.condition(when.Condition, l, "when")
+		if when.CommandType == pg.CmdType_CMD_INSERT {
+			names := insertColumns(t, when.TargetList)
+			for i, v := range r.exprs(when.Values, l) {
+				if i < len(names) {
+					r.assign(t, names[i], v, s.Relation.Location)
+				}
+			}
+			continue
+		}
+		r.assignments(t, when.TargetList, l)
+	}
+	return r.targets(s.ReturningList, l)
+}

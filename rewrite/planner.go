@@ -1,0 +1,350 @@
+package rewrite
+
+import (
+	"sqlveil/masking"
+)
+
+// A Planner decides what becomes of each statement, and remembers it. It is
+// safe for concurrent use.
+type Planner struct {
+	dialect Dialect
+	plans   *cache
+}
+
+// NewPlanner returns a Planner for one dialect that remembers about size texts.
+func NewPlanner(dialect Dialect, size int) *Planner {
+	return &Planner{dialect: dialect, plans: newCache(size)}
+}
+
+// Cached returns the plans of a text that was planned before under the same
+// scope; ok is false when there are none.
+func (p *Planner) Cached(scope Scope, text string) (plans []*Plan, ok bool) {
+	return p.plans.get(keyOf(scope, text))
+}
+
+// Plan returns one Plan for each statement of the text; an empty text has none.
+// The slice and the plans are shared and must not be changed.
+func (p *Planner) Plan(scope Scope, text string) []*Plan {
+	key := keyOf(scope, text)
+	if plans, ok := p.plans.get(key); ok {
+		return plans
+	}
+	statements := p.dialect.Analyse(scope, text)
+	plans := make([]*Plan, len(statements))
+	for i, st := range statements {
+		plans[i] = decide(scope, st)
+		if len(statements) == 1 {
+			plans[i].SQL = text
+		}
+	}
+	p.plans.put(key, plans)
+	return plans
+}
+
+// decide applies the policy to one analysed statement.
+func decide(scope Scope, st *Statement) *Plan {
+	d := decision{scope: scope, open: scope.Role.SeesAll(), plan: &Plan{
+		Kind: st.Kind, Text: st.Text, Fingerprint: st.Fingerprint, Start: st.Start, End: st.End,
+		Rows: st.Rows, Effect: st.Effect, Copy: st.Copy,
+	}}
+	d.statement(st)
+	return d.plan
+}
+
+// A decision is the work on one plan.
+type decision struct {
+	scope Scope
+	open  bool // the role sees everything: only the audit's objects are wanted
+	plan  *Plan
+}
+
+func (d *decision) statement(st *Statement) {
+	if st.Query != nil {
+		d.inner(st)
+	}
+	for _, u := range st.Unknown {
+		d.refuse(&u)
+	}
+	for _, c := range st.Calls {
+		d.call(c)
+	}
+	for _, c := range st.Columns {
+		d.plan.Outputs = append(d.plan.Outputs, d.output(c))
+	}
+	for _, u := range st.Uses {
+		d.use(u)
+	}
+	for _, f := range st.Flows {
+		d.flow(f)
+	}
+	for _, w := range st.Writes {
+		d.write(w)
+	}
+	for _, c := range st.Alters {
+		d.alter(c)
+	}
+}
+
+// inner plans the statement that EXPLAIN, DECLARE or PREPARE speaks of: what
+// would refuse it refuses the whole.
+func (d *decision) inner(st *Statement) {
+	plan := decide(d.scope, st.Query)
+	d.refuse(plan.Refuse)
+	d.plan.Touches = d.plan.Touches || plan.Touches
+	d.plan.Uses = append(d.plan.Uses, plan.Uses...)
+	d.plan.Guards = append(d.plan.Guards, plan.Guards...)
+	if st.Effect.Declare != "" {
+		d.plan.Effect.Cursor = plan
+	}
+	if !st.Inert {
+		for _, o := range plan.Objects {
+			d.plan.Objects = append(d.plan.Objects, o)
+		}
+		if st.Effect.Explain && plan.Touches && !d.open {
+			d.refuse(&Refusal{
+				Code: CodeKind, Message: "EXPLAIN ANALYZE of a statement over protected columns is not for role " + d.scope.Role.Name(),
+				Hint: "Use EXPLAIN without ANALYZE.",
+			})
+		}
+	}
+}
+
+// refuse keeps the first refusal of a role with masks.
+func (d *decision) refuse(why *Refusal) {
+	if why != nil && d.plan.Refuse == nil && !d.open {
+		d.plan.Refuse = why
+	}
+}
+
+// A protection is one label that a source brings along.
+type protection struct {
+	column  *TableColumn
+	label   masking.Label
+	derived bool
+}
+
+// protections returns the label of one source, nothing when it has none.
+func (d *decision) protections(s Source, derived bool) []protection {
+	label, ok := d.label(s.Column)
+	if !ok {
+		return nil
+	}
+	whole := label.Class() != nil
+	if s.Path != "" {
+		label = label.At(s.Path)
+	}
+	// A piece of a document that is one value to the policy is not that value.
+	return []protection{{s.Column, label, derived || (s.Path != "" && whole)}}
+}
+
+func (d *decision) label(c *TableColumn) (masking.Label, bool) {
+	label, ok := d.scope.Catalog.Label(d.scope.Policy, c)
+	if c.Rel == 0 { // a table that this text makes: the catalog has not seen it yet
+		label, ok = d.scope.Policy.Label(c.Name)
+	}
+	if ok {
+		return label, true
+	}
+	if d.scope.Policy.UnlabelledMasked() && !c.System {
+		return masking.LabelOf(d.scope.Policy.Unlabelled()), true
+	}
+	return masking.Label{}, false
+}
+
+func (d *decision) output(c ResultColumn) Output {
+	out := Output{Name: c.Name}
+	for s, derived := range c.Value.Sources {
+		out.Sources = append(out.Sources, s.Column)
+		for _, p := range d.protections(s, derived) {
+			mask := d.scope.Role.Mask(p.label)
+			if mask != nil && p.derived {
+				mask = masking.Redact
+				out.Derived = true
+			}
+			out.Mask = strictest(out.Mask, mask)
+			for _, class := range p.label.Classes() {
+				if out.Class == nil || class.Level > out.Class.Level {
+					out.Class = class
+				}
+				d.object(p.column, class, "output", mask)
+			}
+		}
+	}
+	if out.Mask != nil {
+		d.plan.Masked, d.plan.Touches = true, true
+	}
+	return out
+}
+
+func strictest(a, b masking.Mask) masking.Mask {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return masking.Strictest(a, b)
+}
+
+// object adds one labelled column to what the audit log keeps, once a place.
+func (d *decision) object(c *TableColumn, class *masking.Class, in string, mask masking.Mask) {
+	released := "masked"
+	switch {
+	case d.scope.Role.Sees(class):
+		released = "clear"
+	case in != "output":
+		released = "withheld"
+	case mask == masking.Null:
+		released = "withheld"
+	}
+	o := Object{Column: c.Name.String(), Class: class.Name, Level: class.LevelName, In: in, Released: released}
+	for _, have := range d.plan.Objects {
+		if have == o {
+			return
+		}
+	}
+	d.plan.Objects = append(d.plan.Objects, o)
+}
+
+func (d *decision) use(u Use) {
+	u.Allowed = true
+	for _, p := range d.protections(Source{Column: u.Column}, false) {
+		for _, class := range p.label.Classes() {
+			d.object(p.column, class, u.In, nil)
+			if d.scope.Role.Sees(class) {
+				continue
+			}
+			d.plan.Touches = true
+			if !d.allows(class, u) {
+				u.Allowed = false
+				d.refuse(useRefusal(d.scope.Role, p.column, class, u.In))
+			}
+		}
+	}
+	d.plan.Uses = append(d.plan.Uses, u)
+}
+
+// allows is policy.md's `use` rule. IS NULL is allowed to every class: a masked
+// result shows NULL as NULL, and count(x) is released.
+func (d *decision) allows(class *masking.Class, u Use) bool {
+	if class.Use == masking.UseRaw || u.Form == FormIsNull {
+		return true
+	}
+	if class.Use != masking.UseEquality {
+		return false
+	}
+	switch u.Form {
+	case FormEqualConstant:
+		return true
+	case FormEqualColumn:
+		label, ok := d.label(u.With)
+		return ok && label.Class() == class
+	}
+	return false
+}
+
+func (d *decision) flow(f Flow) {
+	target, labelled := masking.Label{}, false
+	if f.Target != nil {
+		target, labelled = d.label(f.Target)
+	}
+	for s, derived := range f.Value.Sources {
+		for _, p := range d.protections(s, derived) {
+			for _, class := range p.label.Classes() {
+				d.object(p.column, class, "write", nil)
+				if d.scope.Role.Sees(class) {
+					continue
+				}
+				d.plan.Touches = true
+				if !labelled || target.Class() != class {
+					d.refuse(&Refusal{
+						Code: CodeMoves, Message: "column " + p.column.Name.String() + " may not be copied to " + f.Into + " by role " + d.scope.Role.Name(),
+						Hint: "Data of class " + class.Name + " may only move to a column of the same class.",
+					})
+				}
+			}
+		}
+	}
+}
+
+func (d *decision) write(w Write) {
+	label, ok := d.label(w.Target)
+	if !ok || d.open {
+		return
+	}
+	mask := d.scope.Role.Mask(label)
+	if mask == nil {
+		return
+	}
+	d.plan.Touches = true // a violated constraint quotes the row
+	if w.Param > 0 {
+		d.plan.Guards = append(d.plan.Guards, Guard{Param: w.Param, Column: w.Target.Name.String(), Mask: mask})
+		return
+	}
+	if w.Literal && masking.LooksMasked(mask, w.Text) {
+		d.refuse(WriteBack(w.Target.Name.String()))
+	}
+}
+
+// WriteBack refuses a masked value that would be written over the real one.
+func WriteBack(column string) *Refusal {
+	return &Refusal{
+		Code: CodeWriteBack, Message: "a masked value may not be written to column " + column,
+		Hint: "The value looks like what the mask shows. Leave the column out of the statement to keep what is stored.",
+	}
+}
+
+func (d *decision) alter(c *TableColumn) {
+	for _, p := range d.protections(Source{Column: c}, false) {
+		for _, class := range p.label.Classes() {
+			if d.scope.Role.Sees(class) {
+				continue
+			}
+			d.refuse(&Refusal{
+				Code: CodeMoves, Message: "a table with protected column " + p.column.Name.String() + " may not be changed by role " + d.scope.Role.Name(),
+				Hint: "Definitions of tables with protected columns are changed by a role that sees them.",
+			})
+		}
+	}
+}
+
+func (d *decision) call(c Call) {
+	if d.scope.Policy.Trusted(c.Schema, c.Name) {
+		return
+	}
+	d.refuse(&Refusal{
+		Code: CodeOpaque, Message: "function " + c.Schema + "." + c.Name + " may read protected data: " + c.Why,
+		Hint: "If it releases nothing protected, list it under functions.trusted in the policy.",
+	})
+}
+
+func useRefusal(role *masking.Role, c *TableColumn, class *masking.Class, in string) *Refusal {
+	r := &Refusal{Code: CodeClause, Message: "column " + c.Name.String() + " may not be used in " + clauseName(in) + " by role " + role.Name()}
+	switch in {
+	case "where", "join", "having", "on", "filter":
+		r.Code = CodeWhere
+	case ClauseFallible:
+		r.Code = CodeFallible
+		r.Message = "an expression over column " + c.Name.String() + " can fail depending on its value and may not be used by role " + role.Name()
+	}
+	if class.Use == masking.UseEquality {
+		r.Hint = "Class " + class.Name + " allows column = constant, IN (at most 100 constants), IS NULL and equality joins within the class."
+	} else {
+		r.Hint = "Class " + class.Name + " may be selected (masked), counted and tested for NULL, and used nowhere else."
+	}
+	return r
+}
+
+// ClauseFallible is the place of a column in an expression that can fail: the
+// error itself would tell something about the value.
+const ClauseFallible = "fallible expression"
+
+func clauseName(in string) string {
+	upper := []byte(in)
+	for i, b := range upper {
+		if 'a' <= b && b <= 'z' {
+			upper[i] = b - 'a' + 'A'
+		}
+	}
+	return string(upper)
+}

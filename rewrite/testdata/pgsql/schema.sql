@@ -1,0 +1,24 @@
+-- The tables that the cases in this folder speak of.
+CREATE SCHEMA hr;
+CREATE SCHEMA archive;
+CREATE TYPE hr.address AS (street text, city text);
+CREATE TABLE hr.person (
+  id int PRIMARY KEY, name text NOT NULL, mail text UNIQUE, mobile varchar(20), card text,
+  pay numeric(10,2), born date, doc jsonb, home hr.address, tags text[], team int, active bool,
+  mail_lower text GENERATED ALWAYS AS (lower(mail)) STORED
+);
+CREATE TABLE hr.team (id int PRIMARY KEY, title text NOT NULL, lead int REFERENCES hr.person, mobile text);
+CREATE TABLE hr.visit (person int, day date, phone text) PARTITION BY RANGE (day);
+CREATE TABLE hr.visit_old PARTITION OF hr.visit FOR VALUES FROM ('2000-01-01') TO ('2020-01-01');
+CREATE TABLE archive.person (id int, name text, note text);
+CREATE VIEW hr.staff AS SELECT id, name AS full_name, mobile, team FROM hr.person WHERE active;
+CREATE VIEW hr.leads AS SELECT t.title, s.full_name FROM hr.team t JOIN hr.staff s ON s.id = t.lead;
+CREATE MATERIALIZED VIEW hr.pays AS SELECT team, sum(pay) AS total FROM hr.person GROUP BY team;
+CREATE FUNCTION hr.mail_of(p int) RETURNS text LANGUAGE sql STABLE AS 'SELECT mail FROM hr.person WHERE id = p';
+CREATE FUNCTION hr.of_team(t int) RETURNS SETOF hr.person LANGUAGE sql STABLE AS 'SELECT * FROM hr.person WHERE team = t';
+CREATE FUNCTION hr.head(t int) RETURNS int LANGUAGE sql STABLE RETURN (SELECT lead FROM hr.team WHERE id = t);
+CREATE FUNCTION hr.mail_slow(p int) RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE m text; BEGIN SELECT mail INTO m FROM hr.person WHERE id = p; RETURN m; END $$;
+CREATE FUNCTION hr.team_size(t int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT count(*) FROM hr.person WHERE team = t); END $$;
+CREATE FUNCTION hr.dynamic(q text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE m text; BEGIN EXECUTE q INTO m; RETURN m; END $$;
+CREATE FUNCTION hr.rich(p int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN IF (SELECT pay FROM hr.person WHERE id = p) > 100 THEN RETURN true; END IF; RETURN false; END $$;
+CREATE PROCEDURE hr.rename_team(t int, n text) LANGUAGE sql AS 'UPDATE hr.team SET title = n WHERE id = t';
