@@ -113,7 +113,7 @@ func (r *resolver) argumentLevel(f *Function, args []value, names []string) *que
 			byName[name] = byNumber[i]
 		}
 	}
-	return &queryLevel{from: &namespace{}, args: &arguments{function: f.Name, byNumber: byNumber, byName: byName}}
+	return &queryLevel{from: &namespace{}, args: &arguments{function: f.Name, names: in, byNumber: byNumber, byName: byName}}
 }
 
 // inNames are the names of the arguments that a call gives.

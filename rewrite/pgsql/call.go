@@ -164,8 +164,26 @@ func (r *resolver) judged(j functionJudgement, schema, name string, args []value
 	case j.fallible:
 		r.fallible(v)
 	}
+	if setReturning[name] { // how many rows come tells about the argument
+		r.use(v, "a set-returning function")
+	}
 	v.typ = j.returns
 	return v
+}
+
+// setReturning are the built-in functions that return as many rows as their
+// arguments say: pg_proc.proretset.
+var setReturning = map[string]bool{
+	"aclexplode": true, "generate_series": true, "generate_subscripts": true, "json_array_elements": true,
+	"json_array_elements_text": true, "json_each": true, "json_each_text": true, "json_object_keys": true,
+	"json_populate_recordset": true, "json_to_recordset": true, "jsonb_array_elements": true,
+	"jsonb_array_elements_text": true, "jsonb_each": true, "jsonb_each_text": true, "jsonb_object_keys": true,
+	"jsonb_path_query": true, "jsonb_path_query_tz": true, "jsonb_populate_recordset": true, "jsonb_to_recordset": true,
+	"pg_options_to_table": true, "pg_snapshot_xip": true, "regexp_matches": true, "regexp_split_to_table": true,
+	"string_to_table": true, "ts_debug": true, "ts_parse": true, "ts_token_type": true, "txid_snapshot_xip": true,
+	"unnest": true,
+	// of extensions
+	"each": true, "skeys": true, "svals": true, "normal_rand": true, "_st_dump": true,
 }
 
 // flow records that v goes to a place of its own.

@@ -12,14 +12,16 @@ import (
 	"sqlveil/rewrite"
 )
 
-// plpgsqlFunction resolves a PL/pgSQL function. No flow between its variables is
-// followed: each variable, and the result, may hold anything that the body reads.
+// plpgsqlFunction resolves a PL/pgSQL function. Control flow is not followed: a
+// variable may hold anything that any statement puts into it, and the result
+// anything that the body reads.
 func (r *resolver) plpgsqlFunction(f *Function, args []value, names []string) value {
 	l := r.argumentLevel(f, args, names)
-	pool, why := r.plpgsqlBody(r.plpgsqlText(f), r.functionPath(f), l, derived(args...))
+	pool, why := r.plpgsqlBody(r.plpgsqlText(f), r.functionPath(f), l)
 	if why != "" {
 		return r.opaque(f, args, why)
 	}
+	pool = derived(append(args, pool)...)
 	columns := r.resultNames(f)
 	if len(columns) < 2 {
 		return pool
@@ -77,64 +79,91 @@ func quoteIdentifier(s string) string { return `"` + strings.ReplaceAll(s, `"`, 
 func quoteLiteral(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // plpgsqlBody resolves every statement and expression of a body, CREATE
-// FUNCTION or DO. The value is what any variable may hold; why is not empty when
-// the body cannot be resolved.
-func (r *resolver) plpgsqlBody(text string, path []string, l *queryLevel, start value) (pool value, why string) {
+// FUNCTION or DO. read is everything that any of them yields; why is not empty
+// when the body cannot be resolved.
+func (r *resolver) plpgsqlBody(text string, path []string, l *queryLevel) (read value, why string) {
 	tree, err := pg.ParsePlPgSqlToJSON(text)
 	if err != nil {
 		return value{}, "its body cannot be parsed"
 	}
-	var functions []map[string]any
+	var functions []struct {
+		Function map[string]any `json:"PLpgSQL_function"`
+	}
 	if err := json.Unmarshal([]byte(tree), &functions); err != nil {
 		return value{}, "its body cannot be parsed"
 	}
-	b := plpgsqlBody{r: r, l: l, pool: start}
+	b := plpgsqlBody{r: r, l: l, vars: l.args.byName}
 	r.within(path, func() {
 		for _, f := range functions {
-			collectNames(f, l.args.byName)
+			b.declare(f.Function["datums"])
 		}
-		for range 2 { // the second time every variable holds what the first one found
-			for name := range l.args.byName {
-				l.args.byName[name] = b.pool
-			}
-			for i := range l.args.byNumber {
-				l.args.byNumber[i] = b.pool
-			}
+		for changed := true; changed; { // each round some variable gains a source, or it is the last
+			before := b.sources()
 			for _, f := range functions {
-				b.walk(f, "")
+				b.walk(f.Function, "")
 			}
+			changed = b.sources() != before
 		}
 	})
-	return b.pool, b.why
-}
-
-// collectNames adds the variables that a body declares.
-func collectNames(node any, names map[string]value) {
-	switch n := node.(type) {
-	case map[string]any:
-		for _, kind := range []string{"PLpgSQL_var", "PLpgSQL_rec", "PLpgSQL_row"} {
-			if v, ok := n[kind].(map[string]any); ok {
-				if name, ok := v["refname"].(string); ok {
-					names[name] = value{}
-				}
-			}
-		}
-		for _, child := range n {
-			collectNames(child, names)
-		}
-	case []any:
-		for _, child := range n {
-			collectNames(child, names)
-		}
-	}
+	return b.read, b.why
 }
 
 // A plpgsqlBody is the walk over one body.
 type plpgsqlBody struct {
-	r    *resolver
-	l    *queryLevel
-	pool value // everything read so far
-	why  string
+	r       *resolver
+	l       *queryLevel
+	numbers []string         // the variables' names, by number; of a record's field the record's
+	vars    map[string]value // what each may hold
+	read    value            // everything read so far
+	why     string
+}
+
+// declare notes the variables of a body, the function's arguments first.
+func (b *plpgsqlBody) declare(datums any) {
+	list, _ := datums.([]any)
+	for _, d := range list {
+		kinds, _ := d.(map[string]any)
+		for kind, v := range kinds {
+			fields, _ := v.(map[string]any)
+			name, _ := fields["refname"].(string)
+			if kind == "PLpgSQL_recfield" {
+				if parent, ok := fields["recparentno"].(float64); ok && int(parent) < len(b.numbers) {
+					name = b.numbers[int(parent)]
+				}
+			}
+			b.numbers = append(b.numbers, name)
+			if _, known := b.vars[name]; !known {
+				b.vars[name] = value{}
+			}
+		}
+	}
+}
+
+// sources counts what the variables may hold; it only ever grows.
+func (b *plpgsqlBody) sources() int {
+	n := 0
+	for _, v := range b.vars {
+		n += len(v.Plain) + len(v.Derived)
+	}
+	return n
+}
+
+// assign lets a variable hold v too; number is its place in the declarations.
+func (b *plpgsqlBody) assign(number float64, v value) {
+	if int(number) >= len(b.numbers) || number < 0 {
+		b.why = "it writes a variable that is not known"
+		return
+	}
+	b.hold(b.numbers[int(number)], v)
+}
+
+func (b *plpgsqlBody) hold(name string, v value) {
+	b.vars[name] = derived(b.vars[name], v)
+	for i, n := range b.l.args.names { // $1 is the argument by another name
+		if n == name && i < len(b.l.args.byNumber) {
+			b.l.args.byNumber[i] = b.vars[name]
+		}
+	}
 }
 
 // plpgsqlStatements are the statements whose parts may be resolved one by one.
@@ -149,28 +178,68 @@ var plpgsqlStatements = map[string]bool{
 	"PLpgSQL_stmt_foreach_a": false, "PLpgSQL_stmt_exit": false, "PLpgSQL_stmt_raise": false, "PLpgSQL_stmt_assert": false,
 }
 
-func (b *plpgsqlBody) walk(node any, statement string) {
+// walk resolves a part of the body under one statement and returns what the
+// expressions directly in it yield.
+func (b *plpgsqlBody) walk(node any, statement string) value {
+	var out value
 	switch n := node.(type) {
 	case []any:
 		for _, child := range n {
-			b.walk(child, statement)
+			out = derived(out, b.walk(child, statement))
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(n)) {
-			child := n[key]
-			switch {
+			switch child := n[key]; {
 			case key == "PLpgSQL_expr":
-				b.expr(child, statement)
+				out = derived(out, b.expr(child, statement))
 			case key == "dynquery", strings.HasPrefix(key, "PLpgSQL_stmt_dyn"):
 				b.why = "it runs SQL from a text"
 			case strings.HasPrefix(key, "PLpgSQL_stmt_"):
-				if _, known := plpgsqlStatements[key]; !known {
-					b.why = "it has a statement that is not known"
-				}
-				b.walk(child, key)
+				b.statement(key, child)
 			default:
-				b.walk(child, statement)
+				out = derived(out, b.walk(child, statement))
 			}
+		}
+	}
+	return out
+}
+
+// statement resolves one statement and lets its targets hold what it yields.
+func (b *plpgsqlBody) statement(kind string, node any) {
+	if _, known := plpgsqlStatements[kind]; !known {
+		b.why = "it has a statement that is not known"
+	}
+	yields := b.walk(node, kind)
+	fields, _ := node.(map[string]any)
+	if number, ok := fields["varno"].(float64); ok {
+		b.assign(number, yields)
+	}
+	for _, key := range []string{"target", "var", "row", "rec", "retvar", "diag_items"} {
+		b.targets(fields[key], yields)
+	}
+	if kind == "PLpgSQL_stmt_fetch" || kind == "PLpgSQL_stmt_getdiag" || kind == "PLpgSQL_stmt_forc" || kind == "PLpgSQL_stmt_call" {
+		for name := range b.vars { // from a cursor, or out of an argument: any query of the body may be its source
+			b.hold(name, b.read)
+		}
+	}
+}
+
+// targets lets every variable named below node hold v.
+func (b *plpgsqlBody) targets(node any, v value) {
+	switch n := node.(type) {
+	case []any:
+		for _, child := range n {
+			b.targets(child, v)
+		}
+	case map[string]any:
+		if number, ok := n["varno"].(float64); ok {
+			b.assign(number, v)
+		}
+		if name, ok := n["refname"].(string); ok {
+			b.hold(name, v)
+		}
+		for _, child := range n {
+			b.targets(child, v)
 		}
 	}
 }
@@ -183,7 +252,7 @@ const (
 )
 
 // expr resolves one SQL text of the body.
-func (b *plpgsqlBody) expr(node any, statement string) {
+func (b *plpgsqlBody) expr(node any, statement string) value {
 	e, _ := node.(map[string]any)
 	text, _ := e["query"].(string)
 	mode, _ := e["parseMode"].(float64)
@@ -194,21 +263,24 @@ func (b *plpgsqlBody) expr(node any, statement string) {
 		text = "SELECT " + assigned(text)
 	case mode != parseStatement:
 		b.why = "it has an expression that is not known"
-		return
+		return value{}
 	}
 	stmts, err := parse(text)
 	if err != nil {
 		b.why = "its body cannot be parsed"
-		return
+		return value{}
 	}
+	var out value
 	for _, s := range stmts {
 		for _, c := range b.r.bodyStatement(s.Stmt, b.l) {
-			b.pool = derived(b.pool, c.value)
+			out = derived(out, c.value)
 			if steers := !plpgsqlStatements[statement]; steers && statement != "" {
 				b.r.use(c.value, "function body")
 			}
 		}
 	}
+	b.read = derived(b.read, out)
+	return out
 }
 
 // assigned is the expression of "target := expression".
@@ -239,7 +311,7 @@ func (r *resolver) do(s *pg.DoStmt) {
 	why := "it is written in " + language
 	if language == "plpgsql" {
 		l := &queryLevel{from: &namespace{}, args: &arguments{byName: map[string]value{}}}
-		_, why = r.plpgsqlBody("DO "+quoteLiteral(source), r.path, l, value{})
+		_, why = r.plpgsqlBody("DO "+quoteLiteral(source), r.path, l)
 	}
 	if why != "" {
 		r.unknown(rewrite.Refusal{

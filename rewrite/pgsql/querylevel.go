@@ -38,7 +38,8 @@ const (
 
 // arguments are the parameters of a function whose body is being resolved.
 type arguments struct {
-	function string
+	function string   // whose they are
+	names    []string // by number
 	byNumber []value
 	byName   map[string]value
 }
