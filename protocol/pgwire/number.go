@@ -121,6 +121,9 @@ func exponentOf(text []byte) int {
 	return e
 }
 
+// serverNaN is the NaN that a server sends.
+const serverNaN = 0x7ff8 << 48
+
 func (f form) encodeFloat(dst, text []byte) ([]byte, bool) {
 	bits := 64
 	if f == formFloat4 {
@@ -135,6 +138,9 @@ func (f form) encodeFloat(dst, text []byte) ([]byte, bool) {
 	}
 	if bits == 32 {
 		return protocol.AppendUint32(dst, math.Float32bits(float32(v))), true
+	}
+	if math.IsNaN(v) {
+		return protocol.AppendUint64(dst, serverNaN), true // Go's own has one bit more
 	}
 	return protocol.AppendUint64(dst, math.Float64bits(v)), true
 }

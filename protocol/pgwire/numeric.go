@@ -17,6 +17,10 @@ const (
 	numericInf      = 0xd000
 	numericNegInf   = 0xf000
 
+	// numericInfScale is what PostgreSQL 14 and later send behind an infinity,
+	// which has no scale: a bit of its header.
+	numericInfScale = 0x20
+
 	numericBase     = 10_000
 	numericDigits   = 4      // decimal digits in one digit
 	maxNumericScale = 0x3fff // of what is shown
@@ -103,9 +107,9 @@ func encodeNumeric(dst, text []byte) ([]byte, bool) {
 	case string(text) == "NaN":
 		return appendNumericHead(dst, 0, 0, numericNaN, 0), true
 	case string(text) == "Infinity":
-		return appendNumericHead(dst, 0, 0, numericInf, 0), true
+		return appendNumericHead(dst, 0, 0, numericInf, numericInfScale), true
 	case string(text) == "-Infinity":
-		return appendNumericHead(dst, 0, 0, numericNegInf, 0), true
+		return appendNumericHead(dst, 0, 0, numericNegInf, numericInfScale), true
 	case len(text) > 0 && text[0] == '-':
 		sign, text = numericNegative, text[1:]
 	}
