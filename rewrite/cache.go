@@ -7,18 +7,23 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// A planKey is everything that decides a plan. The text is the client's own:
-// a fingerprint would let statements with other columns share a plan.
+// A planKey is everything that decides a plan. The text is the client's own, or
+// its shape: a fingerprint would let statements with other columns share a plan.
 type planKey struct {
+	shape                                          bool // text is one
 	text, role, policy, database, user, mode, path string
 	catalog                                        uint64
 }
 
-func keyOf(scope Scope, text string) planKey {
+func keyOf(scope *Scope, text string) planKey {
+	path := scope.path
+	if path == "" {
+		path = joinPath(scope.SearchPath)
+	}
 	return planKey{
 		text: text, role: scope.Role.Name(), policy: scope.Policy.Version(),
 		database: scope.Database, user: scope.User, mode: scope.Mode,
-		path: joinPath(scope.SearchPath), catalog: scope.Catalog.Version(),
+		path: path, catalog: scope.Catalog.Version(),
 	}
 }
 

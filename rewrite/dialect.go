@@ -13,6 +13,15 @@ type Scope struct {
 	SearchPath []string // every schema the server looks in, in order, implicit ones too
 	Mode       string   // what the dialect's lexer depends on (MySQL: sql_mode and character set)
 	Catalog    Catalog
+
+	path string // SearchPath in one string, once sealed
+}
+
+// Seal returns the scope in the form that is cheapest to plan with, for whoever
+// plans many statements under the same one.
+func (s Scope) Seal() Scope {
+	s.path = joinPath(s.SearchPath)
+	return s
 }
 
 // A Catalog is an immutable snapshot of one database's tables, columns and
@@ -31,6 +40,15 @@ type Dialect interface {
 	// be parsed is one Statement whose Unknown says why. It is a pure function of
 	// its arguments and safe for concurrent use.
 	Analyse(scope Scope, text string) []*Statement
+}
+
+// A Shaper is a Dialect that can write a text without its literals. Texts of one
+// shape share their plans where the analysis was LiteralFree.
+type Shaper interface {
+	// Shape returns the text with every literal replaced; ok is false when that
+	// cannot be done. Texts which are told apart by anything but literals, white
+	// space and comments have different shapes.
+	Shape(scope Scope, text string) (shape string, ok bool)
 }
 
 // A Statement is one analysed statement, before any policy is applied.

@@ -11,8 +11,8 @@ type Plan struct {
 	Kind        Kind   // first keyword(s) as PostgreSQL's command tags spell them: "SELECT", "CREATE TABLE AS"
 	Text        string // normalised: literals are ?, comments gone; what the audit log keeps
 	Fingerprint string // of Text, hexadecimal
-	SQL         string // what to send; the client's own text unless masks were pushed into it
-	Start, End  int    // where the statement stands in the client's text, in bytes
+	SQL         string // what to send instead of the client's own text, "" for that
+	Start, End  int    // where the statement stands in a text of several, in bytes
 
 	Outputs []Output // the result columns in order; nil when the statement returns none
 	Rows    bool     // the statement returns rows (with perhaps no column)

@@ -8,37 +8,60 @@ import (
 // safe for concurrent use.
 type Planner struct {
 	dialect Dialect
+	shaper  Shaper // nil when the dialect is none
 	plans   *cache
 }
 
 // NewPlanner returns a Planner for one dialect that remembers about size texts.
 func NewPlanner(dialect Dialect, size int) *Planner {
-	return &Planner{dialect: dialect, plans: newCache(size)}
+	shaper, _ := dialect.(Shaper)
+	return &Planner{dialect: dialect, shaper: shaper, plans: newCache(size)}
 }
 
 // Cached returns the plans of a text that was planned before under the same
 // scope; ok is false when there are none.
 func (p *Planner) Cached(scope Scope, text string) (plans []*Plan, ok bool) {
-	return p.plans.get(keyOf(scope, text))
+	key := keyOf(&scope, text)
+	if plans, ok = p.plans.get(key); ok {
+		return plans, true
+	}
+	shape, ok := p.shapeOf(scope, key)
+	if !ok {
+		return nil, false
+	}
+	return p.plans.get(shape)
 }
 
 // Plan returns one Plan for each statement of the text; an empty text has none.
 // The slice and the plans are shared and must not be changed.
 func (p *Planner) Plan(scope Scope, text string) []*Plan {
-	key := keyOf(scope, text)
-	if plans, ok := p.plans.get(key); ok {
+	if plans, ok := p.Cached(scope, text); ok {
 		return plans
 	}
 	statements := p.dialect.Analyse(scope, text)
 	plans := make([]*Plan, len(statements))
 	for i, st := range statements {
 		plans[i] = decide(scope, st)
-		if len(statements) == 1 {
-			plans[i].SQL = text
+	}
+	key := keyOf(&scope, text)
+	if len(plans) == 1 && statements[0].LiteralFree && plans[0].Refuse == nil {
+		if shape, ok := p.shapeOf(scope, key); ok {
+			p.plans.put(shape, plans)
+			return plans
 		}
 	}
 	p.plans.put(key, plans)
 	return plans
+}
+
+// shapeOf is the key under which texts that differ only in literals share plans.
+func (p *Planner) shapeOf(scope Scope, key planKey) (shape planKey, ok bool) {
+	if p.shaper == nil || len(key.text) > largestCached {
+		return key, false
+	}
+	key.shape = true
+	key.text, ok = p.shaper.Shape(scope, key.text)
+	return key, ok
 }
 
 // decide applies the policy to one analysed statement.

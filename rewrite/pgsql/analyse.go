@@ -27,6 +27,9 @@ func (Dialect) Analyse(scope rewrite.Scope, text string) []*rewrite.Statement {
 	return out
 }
 
+// Shape implements [rewrite.Shaper].
+func (Dialect) Shape(_ rewrite.Scope, text string) (string, bool) { return shape(text) }
+
 // unreadable stands for a text that cannot be parsed: nothing is known of it
 // but its first word.
 func unreadable(text string, err error) *rewrite.Statement {

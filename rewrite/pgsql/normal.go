@@ -10,31 +10,74 @@ import (
 // unquoted words are in lower case, comments go, white space is one blank. ok is
 // false when the text cannot be cut into tokens; then only its first word is kept.
 func normalise(text string) (normal string, ok bool) {
-	var b strings.Builder
-	b.Grow(len(text))
+	b := make([]byte, 0, len(text))
 	l := lexer{text: text}
-	end := 0 // of the previous token
-	for {
+	for end := 0; ; {
 		t := l.next()
 		switch t.kind {
 		case tokenEnd:
-			return b.String(), true
+			return string(b), true
 		case tokenBroken:
 			return firstWord(text), false
 		}
-		if b.Len() > 0 && t.start > end {
-			b.WriteByte(' ')
-		}
+		b = appendToken(b, text, t, end)
 		end = t.end
-		switch t.kind {
-		case tokenLiteral:
-			b.WriteByte('?')
-		case tokenWord:
-			b.WriteString(strings.ToLower(text[t.start:t.end]))
-		default:
-			b.WriteString(text[t.start:t.end])
+		if t.kind == tokenLiteral {
+			b = append(b, '?')
 		}
 	}
+}
+
+// shape is normalise for the plan cache. Where ? stands for a literal in the
+// log but may be an operator, here it is a byte that no statement can hold; and
+// numbers are told from strings.
+func shape(text string) (string, bool) {
+	b := make([]byte, 0, len(text))
+	l := lexer{text: text}
+	for end := 0; ; {
+		t := l.next()
+		switch t.kind {
+		case tokenEnd:
+			return string(b), true
+		case tokenBroken:
+			return "", false
+		case tokenWord:
+			if strings.EqualFold(text[t.start:t.end], "uescape") { // its literal decides what an identifier is
+				return "", false
+			}
+		}
+		b = appendToken(b, text, t, end)
+		end = t.end
+		if t.kind == tokenLiteral {
+			kind := byte('s')
+			if isDigit(text[t.start]) || text[t.start] == '.' {
+				kind = 'n'
+			}
+			b = append(b, 0, kind)
+		}
+	}
+}
+
+// appendToken appends a token as every normal form has it, literals left out;
+// end is where the previous token ends.
+func appendToken(b []byte, text string, t token, end int) []byte {
+	if len(b) > 0 && t.start > end {
+		b = append(b, ' ')
+	}
+	switch t.kind {
+	case tokenLiteral:
+		return b
+	case tokenWord:
+		for i := t.start; i < t.end; i++ {
+			c := text[i]
+			if 'A' <= c && c <= 'Z' { // the server folds no others in UTF-8
+				c += 'a' - 'A'
+			}
+			b = append(b, c)
+		}
+		return b
+	}
+	return append(b, text[t.start:t.end]...)
 }
 
 // firstWord is the statement's first keyword, "" when it does not start with one.

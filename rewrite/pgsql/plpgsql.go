@@ -299,6 +299,7 @@ func assigned(text string) string {
 
 // do resolves DO: an anonymous body.
 func (r *resolver) do(s *pg.DoStmt) {
+	r.st.LiteralFree = false // the body is one
 	language, source := "plpgsql", ""
 	for _, n := range s.Args {
 		switch e := n.GetDefElem(); e.GetDefname() {

@@ -50,7 +50,9 @@ func (r *resolver) assign(t *target, name string, v value, location int32) {
 	if v.constant && column != nil {
 		if v.literal || v.param > 0 {
 			r.st.Writes = append(r.st.Writes, rewrite.Write{Target: column, Text: v.text, Literal: v.literal, Param: v.param})
-			r.st.LiteralFree = r.st.LiteralFree && !v.literal
+			if _, labelled := r.catalog.Label(r.scope.Policy, column); (labelled || r.scope.Policy.UnlabelledMasked()) && v.literal {
+				r.st.LiteralFree = false
+			}
 		}
 		return
 	}
