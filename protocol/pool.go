@@ -22,8 +22,8 @@ func giveBack(b []byte) {
 	case cap(b) == BufferSize:
 		buffers.Put((*[BufferSize]byte)(b[:BufferSize]))
 	case cap(b) > BufferSize && cap(b) <= largestKept:
-		b = b[:0]
-		larger.Put(&b)
+		kept := b[:0] // b itself would be put on the heap in the other case too
+		larger.Put(&kept)
 	}
 }
 
