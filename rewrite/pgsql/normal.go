@@ -32,6 +32,9 @@ func normalise(text string) (normal string, ok bool) {
 // log but may be an operator, here it is a byte that no statement can hold; and
 // numbers are told from strings.
 func shape(text string) (string, bool) {
+	if strings.IndexByte(text, 0) >= 0 {
+		return "", false
+	}
 	b := make([]byte, 0, len(text))
 	l := lexer{text: text}
 	for end := 0; ; {
