@@ -28,6 +28,8 @@ const (
 	LegalHold    Kind = "admin.hold"      // a legal hold was set or lifted
 	AuditRead    Kind = "audit.read"      // somebody looked at the log
 	AuditGap     Kind = "audit.gap"       // something is missing here, and why
+	SinkDown     Kind = "audit.sink.down" // a place outside takes nothing
+	SinkUp       Kind = "audit.sink.up"
 	Alert        Kind = "alert"
 	Checkpoint   Kind = "chain.checkpoint" // a signed note over the records so far
 	ChainKey     Kind = "chain.key"        // the chain's key was made or replaced

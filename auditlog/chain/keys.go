@@ -32,6 +32,8 @@ type Keys struct {
 	Subject    Key
 	Recipients []age.Recipient
 	Public     string // Verifier in text form
+
+	files map[string]string // as they were loaded
 }
 
 // GenerateKeys makes a new set of keys in dir, which must have none. The
@@ -83,7 +85,10 @@ func LoadKeys(dir string) (*Keys, error) {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
-	k := &Keys{Public: public, Subject: subject}
+	k := &Keys{Public: public, Subject: subject, files: map[string]string{
+		SigningFile: private, VerifyFile: public, AuditorsFile: strings.TrimSpace(string(auditors)),
+		SubjectFile: base64.StdEncoding.EncodeToString(subject[:]),
+	}}
 	var err error
 	if k.Signer, err = note.NewSigner(private); err != nil {
 		return nil, fmt.Errorf("%s: %w", SigningFile, err)
@@ -98,6 +103,22 @@ func LoadKeys(dir string) (*Keys, error) {
 		return nil, fmt.Errorf("%s: %w", AuditorsFile, err)
 	}
 	return k, nil
+}
+
+// Restore writes the keys again where the directory has lost them.
+func (k *Keys) Restore(dir string) error {
+	if has, err := HasKeys(dir); has || err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for name, text := range k.files {
+		if err := writeNew(filepath.Join(dir, name), text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // LoadVerifier reads the public key from a file, or takes it as it stands.

@@ -156,8 +156,17 @@ func (r *Ring) Next() (e Entry, ok bool) {
 	return e, true
 }
 
-// Waiting reports whether Next has an entry to give.
-func (r *Ring) Waiting() bool {
+// Rewind lets Next begin again with what was not released.
+func (r *Ring) Rewind() {
+	r.next.seq, r.next.pos = r.freed.seq.Load(), r.freed.pos.Load()
+}
+
+// Waiting reports whether Next has an entry to give, or would fault.
+func (r *Ring) Waiting() (waiting bool) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	var fault error
+	defer func() { waiting = waiting || fault != nil }()
+	defer RecoverFault(&fault)
 	complete := r.head(r.next.pos % r.cap).complete.Load()
 	return complete == r.next.seq<<8|isEntry || complete == r.next.seq<<8|isFiller
 }
