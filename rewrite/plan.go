@@ -54,7 +54,7 @@ type Guard struct {
 type Output struct {
 	Name    string
 	Sources []*TableColumn // base table columns the value can depend on
-	Derived bool           // some protected source is not the value itself but goes into it
+	Derived bool           // some source is not the value itself but goes into it
 	Class   *masking.Class // the strictest of the sources' classes, nil when none is labelled
 	Mask    masking.Mask   // nil: released as it is
 }
@@ -68,6 +68,7 @@ type TableColumn struct {
 	Type   string         // the declared type's name, as the engine spells it
 	Kin    []*TableColumn // inherited or inheriting columns that hold the same data
 	System bool           // a system catalog's: never masked for want of a label
+	View   bool           // a view's own: its data is that of another column, unless it carries a label itself
 }
 
 // A Use is a column standing anywhere but in the output.

@@ -175,14 +175,17 @@ func (d *decision) label(c *TableColumn) (masking.Label, bool) {
 }
 
 func (d *decision) output(c ResultColumn) Output {
-	out := Output{Name: c.Name}
+	out := Output{Name: c.Name, Derived: len(c.Value.Derived) > 0}
 	for s, derived := range c.Value.Sources {
+		protections := d.protections(s, derived)
+		if s.Column.View && len(protections) == 0 {
+			continue
+		}
 		out.Sources = append(out.Sources, s.Column)
-		for _, p := range d.protections(s, derived) {
+		for _, p := range protections {
 			mask := d.scope.Role.Mask(p.label)
 			if mask != nil && p.derived {
-				mask = masking.Redact
-				out.Derived = true
+				mask, out.Derived = masking.Redact, true
 			}
 			out.Mask = strictest(out.Mask, mask)
 			for _, class := range p.label.Classes() {
@@ -231,7 +234,11 @@ func (d *decision) object(c *TableColumn, class *masking.Class, in string, mask 
 
 func (d *decision) use(u Use) {
 	u.Allowed = true
-	for _, p := range d.protections(Source{Column: u.Column}, false) {
+	protections := d.protections(Source{Column: u.Column}, false)
+	if u.Column.View && len(protections) == 0 {
+		return
+	}
+	for _, p := range protections {
 		for _, class := range p.label.Classes() {
 			d.object(p.column, class, u.In, nil)
 			if d.scope.Role.Sees(class) {

@@ -179,6 +179,7 @@ func (l *loader) column(r *row) {
 	c.TableColumn = rewrite.TableColumn{
 		Rel: rel.OID, Att: int16(r.number(1, 16)), Type: l.formats[typeRef{c.TypeOID, c.Typmod}],
 		Name: masking.Column{Database: l.catalog.Database, Schema: rel.Schema, Table: rel.Name, Name: r.text(2)},
+		System: rel.System, View: !rel.System && (rel.Kind == 'v' || rel.Kind == 'm'),
 	}
 	if r.text(7) != "" {
 		l.generated[columnKey{c.Rel, c.Att}] = true
