@@ -1,0 +1,200 @@
+package rewrite
+
+import (
+	"testing"
+
+	"sqlveil/masking"
+)
+
+// fakeDialect returns one prepared analysis for every text.
+type fakeDialect struct {
+	statement Statement
+	analysed  int
+}
+
+func (d *fakeDialect) Analyse(Scope, string) []*Statement {
+	d.analysed++
+	st := d.statement
+	return []*Statement{&st}
+}
+
+func (d *fakeDialect) Shape(_ Scope, text string) (string, bool) { return text[:1], true }
+
+// fakeCatalog labels by name alone.
+type fakeCatalog uint64
+
+func (c fakeCatalog) Version() uint64 { return uint64(c) }
+
+func (fakeCatalog) Label(p *masking.Policy, c *TableColumn) (masking.Label, bool) {
+	return p.Label(c.Name)
+}
+
+func column(name string) *TableColumn {
+	return &TableColumn{Rel: 1, Name: masking.Column{Database: "d", Schema: "s", Table: "t", Name: name}}
+}
+
+func testScope(t *testing.T, role, unlabelled string) Scope {
+	t.Helper()
+	class := func(use string) masking.ClassSpec {
+		return masking.ClassSpec{Level: "secret", Mask: masking.MaskSpec{"redact": nil}, Use: use}
+	}
+	policy, problems := masking.Compile(masking.Spec{
+		Version: 1, Levels: []string{"open", "secret"}, Unlabelled: unlabelled,
+		Classes: map[string]masking.ClassSpec{"deny": class("deny"), "equal": class("equality"), "raw": class("raw")},
+		Columns: map[string]masking.ColumnSpec{
+			"d.s.t.deny": {Class: "deny"}, "d.s.t.equal": {Class: "equal"}, "d.s.t.equal2": {Class: "equal"}, "d.s.t.raw": {Class: "raw"},
+		},
+		Roles:     map[string]masking.RoleSpec{"clerk": {Clearance: "open"}, "boss": {Clearance: "secret"}},
+		Functions: masking.FunctionsSpec{Trusted: []string{"s.trusted"}},
+	}, make([]byte, 32))
+	for _, p := range problems {
+		if !p.Warning {
+			t.Fatal(p.Path, p.Message)
+		}
+	}
+	return Scope{Role: policy.Role(role), Policy: policy, Database: "d", SearchPath: []string{"s"}, Catalog: fakeCatalog(1)}
+}
+
+func planOf(scope Scope, st Statement) *Plan {
+	return NewPlanner(&fakeDialect{statement: st}, 16).Plan(scope, "x")[0]
+}
+
+func TestUses(t *testing.T) {
+	scope := testScope(t, "clerk", "visible")
+	for _, c := range []struct {
+		name    string
+		use     Use
+		refused string
+	}{
+		{"deny, equality", Use{Column: column("deny"), In: "where", Form: FormEqualConstant}, CodeWhere},
+		{"deny, null test", Use{Column: column("deny"), In: "where", Form: FormIsNull}, ""},
+		{"deny, order", Use{Column: column("deny"), In: "order by"}, CodeClause},
+		{"deny, fallible", Use{Column: column("deny"), In: ClauseFallible}, CodeFallible},
+		{"equality with a constant", Use{Column: column("equal"), In: "where", Form: FormEqualConstant}, ""},
+		{"equality with another class", Use{Column: column("equal"), In: "join", Form: FormEqualColumn, With: column("free")}, CodeWhere},
+		{"equality within the class", Use{Column: column("equal"), In: "join", Form: FormEqualColumn, With: column("equal2")}, ""},
+		{"equality class, other form", Use{Column: column("equal"), In: "where"}, CodeWhere},
+		{"raw", Use{Column: column("raw"), In: "order by"}, ""},
+		{"no label", Use{Column: column("free"), In: "order by"}, ""},
+	} {
+		p := planOf(scope, Statement{Uses: []Use{c.use}})
+		got := ""
+		if p.Refuse != nil {
+			got = p.Refuse.Code
+		}
+		if got != c.refused || p.Uses[0].Allowed != (c.refused == "") {
+			t.Errorf("%s: refused %q, allowed %v, want %q", c.name, got, p.Uses[0].Allowed, c.refused)
+		}
+	}
+}
+
+func TestARoleThatSeesEverythingIsRefusedNothing(t *testing.T) {
+	p := planOf(testScope(t, "boss", "visible"), Statement{
+		Columns: []ResultColumn{{Value: Of(column("deny"))}},
+		Uses:    []Use{{Column: column("deny"), In: "where"}},
+		Unknown: []Refusal{{Code: CodeSyntax}},
+		Calls:   []Call{{Schema: "s", Name: "f"}},
+		Flows:   []Flow{{Value: Of(column("deny"))}},
+		Alters:  []*TableColumn{column("deny")},
+	})
+	if p.Refuse != nil || p.Masked || p.Outputs[0].Mask != nil {
+		t.Errorf("plan = %+v, want nothing refused and nothing masked", p)
+	}
+	if len(p.Objects) == 0 || p.Objects[0].Released != "clear" {
+		t.Errorf("objects = %+v, want the column released in clear", p.Objects)
+	}
+}
+
+func TestUnlabelledMasked(t *testing.T) {
+	scope := testScope(t, "clerk", "masked")
+	system := column("oid")
+	system.System = true
+	p := planOf(scope, Statement{Columns: []ResultColumn{{Value: Of(column("free"))}, {Value: Of(system)}}})
+	if p.Outputs[0].Mask == nil || p.Outputs[1].Mask != nil {
+		t.Errorf("masks %v, %v, want one for the column without a label and none for the system's", p.Outputs[0].Mask, p.Outputs[1].Mask)
+	}
+}
+
+func TestDerivedOutputIsRedacted(t *testing.T) {
+	p := planOf(testScope(t, "clerk", "visible"), Statement{Columns: []ResultColumn{{Value: Of(column("deny")).Derive()}}})
+	if out := p.Outputs[0]; out.Mask != masking.Redact || !out.Derived {
+		t.Errorf("output = %+v, want redact, derived", out)
+	}
+}
+
+func TestFlows(t *testing.T) {
+	scope := testScope(t, "clerk", "visible")
+	for _, c := range []struct {
+		name    string
+		flow    Flow
+		refused bool
+	}{
+		{"to a new table", Flow{Value: Of(column("deny"))}, true},
+		{"to a column without a label", Flow{Target: column("free"), Value: Of(column("deny"))}, true},
+		{"to another class", Flow{Target: column("equal"), Value: Of(column("deny"))}, true},
+		{"to the same class", Flow{Target: column("equal2"), Value: Of(column("equal"))}, false},
+		{"of what is not protected", Flow{Value: Of(column("free"))}, false},
+	} {
+		if p := planOf(scope, Statement{Flows: []Flow{c.flow}}); (p.Refuse != nil) != c.refused {
+			t.Errorf("%s: refusal %v, want %v", c.name, p.Refuse, c.refused)
+		}
+	}
+}
+
+func TestCallsAreTrustedByName(t *testing.T) {
+	scope := testScope(t, "clerk", "visible")
+	for name, refused := range map[string]bool{"trusted": false, "other": true} {
+		if p := planOf(scope, Statement{Calls: []Call{{Schema: "s", Name: name}}}); (p.Refuse != nil) != refused {
+			t.Errorf("call of %s: refusal %v, want %v", name, p.Refuse, refused)
+		}
+	}
+}
+
+// Each part of the scope that decides a plan must be part of its key.
+func TestPlansAreNotSharedAcrossScopes(t *testing.T) {
+	base := testScope(t, "clerk", "visible")
+	for name, change := range map[string]func(*Scope){
+		"role":     func(s *Scope) { s.Role = s.Policy.Role("boss") },
+		"policy":   func(s *Scope) { *s = testScope(t, "clerk", "masked") },
+		"database": func(s *Scope) { s.Database = "e" },
+		"user":     func(s *Scope) { s.User = "u" },
+		"path":     func(s *Scope) { s.SearchPath = []string{"s", "r"} },
+		"mode":     func(s *Scope) { s.Mode = "m" },
+		"catalog":  func(s *Scope) { s.Catalog = fakeCatalog(2) },
+	} {
+		dialect := &fakeDialect{}
+		planner := NewPlanner(dialect, 16)
+		planner.Plan(base, "x")
+		planner.Plan(base.Seal(), "x")
+		if dialect.analysed != 1 {
+			t.Fatalf("the same scope was planned %d times", dialect.analysed)
+		}
+		other := base
+		change(&other)
+		if planner.Plan(other, "x"); dialect.analysed != 2 {
+			t.Errorf("a scope with another %s got the plan of the first", name)
+		}
+	}
+}
+
+func TestOnlyLiteralFreePlansAreShared(t *testing.T) {
+	scope := testScope(t, "clerk", "visible")
+	for _, free := range []bool{true, false} {
+		dialect := &fakeDialect{statement: Statement{LiteralFree: free}}
+		planner := NewPlanner(dialect, 16)
+		planner.Plan(scope, "x 1")
+		planner.Plan(scope, "x 2")
+		if shared := dialect.analysed == 1; shared != free {
+			t.Errorf("literal free %v: analysed %d times", free, dialect.analysed)
+		}
+	}
+}
+
+func TestCachedPlanCostsNoAllocation(t *testing.T) {
+	scope := testScope(t, "clerk", "visible").Seal()
+	planner := NewPlanner(&fakeDialect{}, 16)
+	planner.Plan(scope, "x")
+	if n := testing.AllocsPerRun(100, func() { planner.Cached(scope, "x") }); n > 0 {
+		t.Errorf("a cached plan costs %v allocations", n)
+	}
+}
