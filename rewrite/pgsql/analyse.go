@@ -16,6 +16,9 @@ type Dialect struct{}
 // Analyse implements [rewrite.Dialect].
 func (Dialect) Analyse(scope rewrite.Scope, text string) []*rewrite.Statement {
 	raws, err := parse(text)
+	if err == nil {
+		err = readable(scope.Mode, text)
+	}
 	if err != nil {
 		return []*rewrite.Statement{unreadable(text, err)}
 	}
@@ -28,7 +31,34 @@ func (Dialect) Analyse(scope rewrite.Scope, text string) []*rewrite.Statement {
 }
 
 // Shape implements [rewrite.Shaper].
-func (Dialect) Shape(_ rewrite.Scope, text string) (string, bool) { return shape(text) }
+func (Dialect) Shape(scope rewrite.Scope, text string) (string, bool) {
+	if readable(scope.Mode, text) != nil {
+		return "", false
+	}
+	return shape(text)
+}
+
+// A modeError says that a setting of the session makes a text mean something
+// else than what was read.
+type modeError struct{ code, what string }
+
+func (e *modeError) Error() string { return e.what }
+
+// readable checks that the server reads text as the parser does. mode holds the
+// settings that are not as usual: name=value, separated by blanks. Without
+// standard_conforming_strings only a backslash makes a difference; SQL_ASCII
+// means that the server takes the bytes as they are, which are UTF-8 here.
+func readable(mode, text string) error {
+	for _, setting := range strings.Fields(mode) {
+		switch name, value, _ := strings.Cut(setting, "="); {
+		case name == "standard_conforming_strings" && strings.IndexByte(text, '\\') >= 0:
+			return &modeError{rewrite.CodeSetting, "standard_conforming_strings is off and the statement has a backslash"}
+		case name == "client_encoding" && value != "SQL_ASCII":
+			return &modeError{rewrite.CodeEncoding, "client_encoding is " + value + ", not UTF8"}
+		}
+	}
+	return nil
+}
 
 // unreadable stands for a text that cannot be parsed: nothing is known of it
 // but its first word.
@@ -39,14 +69,17 @@ func unreadable(text string, err error) *rewrite.Statement {
 	refusal := rewrite.Refusal{Code: rewrite.CodeSyntax, Message: "the statement cannot be parsed: " + err.Error(), Hint: "Nothing that cannot be parsed is sent for a role with masks."}
 	var syntax *syntaxError
 	var complex *tooComplexError
+	var mode *modeError
 	switch {
+	case errors.As(err, &mode):
+		refusal = rewrite.Refusal{Code: mode.code, Message: "the statement cannot be read safely: " + mode.what, Hint: "Change the setting on the client or for the role."}
 	case errors.As(err, &syntax):
 		refusal = rewrite.Refusal{Code: rewrite.CodeSyntax, SQLState: "42601", Message: syntax.message, Position: syntax.position}
 	case errors.As(err, &complex):
 		refusal.Code = rewrite.CodeTooComplex
 		refusal.Hint = "Split the statement."
 	}
-	if normal, ok := normalise(text); ok && complex == nil {
+	if normal, ok := normalise(text); ok && complex == nil && mode == nil {
 		st.Text, st.Fingerprint = normal, fingerprint(normal)
 	}
 	st.Unknown = []rewrite.Refusal{refusal}

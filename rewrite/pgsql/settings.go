@@ -42,7 +42,7 @@ func (r *resolver) setting(name string, values []string, given bool) {
 			r.refuseSetting(name, "With it off, strings cannot be told from code. Use E'...' for backslash escapes.")
 		}
 	case "client_encoding", "names":
-		if given && !isUTF8(values) {
+		if given && !isUnconverted(values) {
 			r.st.Unknown = append(r.st.Unknown, rewrite.Refusal{
 				Code: rewrite.CodeEncoding, Message: "client_encoding may only be UTF8 for roles with masks",
 				Hint: "Let the client use UTF8.",
@@ -64,7 +64,8 @@ func settingOn(values []string) bool {
 	return len(values) == 1 && slices.Contains([]string{"on", "true", "yes", "1", "t", "y", "tr", "tru", "ye"}, strings.ToLower(values[0]))
 }
 
-func isUTF8(values []string) bool {
+// isUnconverted reports whether an encoding leaves UTF-8 as it is.
+func isUnconverted(values []string) bool {
 	if len(values) != 1 {
 		return false
 	}
@@ -74,7 +75,7 @@ func isUTF8(values []string) bool {
 		}
 		return c
 	}, strings.ToLower(strings.Trim(values[0], "'")))
-	return name == "utf8" || name == "unicode"
+	return name == "utf8" || name == "unicode" || name == "sqlascii"
 }
 
 // setConfig is set_config(name, value, is_local): SET in a function.
