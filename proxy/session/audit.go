@@ -96,15 +96,18 @@ func (s *Session) recordRefusal(text string, p *Prepared, why *Refusal) {
 	s.append(e, auditlog.QueryRefuse, true)
 }
 
-// RefuseMessage puts a refused message that has no text on record.
-func (s *Session) RefuseMessage(why *Refusal) {
+// RefuseMessage puts a refused message that has no text on record and returns why.
+func (s *Session) RefuseMessage(why *Refusal) error {
 	s.options.Metrics.Refused.Add(1)
 	e := &s.begin
 	e.Reset()
 	e.Statement.ID = s.message
 	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
 	e.Result.SQLState = StateOf(why)
-	s.append(e, auditlog.QueryRefuse, true)
+	if err := s.append(e, auditlog.QueryRefuse, true); err != nil {
+		return auditRefusal()
+	}
+	return why
 }
 
 // StateOf is the SQLSTATE of a refusal.

@@ -34,10 +34,6 @@ type Planner interface {
 	Cached(scope rewrite.Scope, text string) ([]*rewrite.Plan, bool)
 }
 
-// An AskFunc runs one query on a session's own connection and returns its rows;
-// nil is NULL.
-type AskFunc func(ctx context.Context, sql string) ([][]*string, error)
-
 // Catalogs tell what tables and functions a database has.
 type Catalogs interface {
 	// Current returns the newest snapshot at hand. It is called for every statement.
@@ -47,14 +43,8 @@ type Catalogs interface {
 	// Local returns what one session alone sees, by asking on its own connection:
 	// its temporary tables, its changes that are not yet committed.
 	Local(ctx context.Context, database string, ask func(ctx context.Context, sql string) ([][]*string, error)) (rewrite.Catalog, error)
-}
-
-// A Witness is a catalog that knows columns by the numbers under which the
-// server itself describes the origin of a result column.
-type Witness interface {
-	// LabelOf returns what the column carries under a policy, by its own name or
-	// by those of the columns that it shows.
-	LabelOf(policy *masking.Policy, rel uint32, att int16) (masking.Label, bool)
+	// Changed says that a session has just committed other definitions.
+	Changed(database string)
 }
 
 // Audit is where records go; see [auditlog.Log].

@@ -104,9 +104,27 @@ func (s *Session) planOpen(scope *rewrite.Scope, text string) *Prepared {
 		p.plans = s.options.Planner.Plan(*scope, text)
 		return p
 	}
-	p.plans = []*rewrite.Plan{{Kind: rewrite.Kind(firstKeyword(text)), Effect: rewrite.Effect{Opaque: true}}}
+	p.plans = unplanned(text)
 	return p
 }
+
+// unplanned stands for the plan of a text of which nothing is known.
+func unplanned(text string) []*rewrite.Plan {
+	return []*rewrite.Plan{{Kind: rewrite.Kind(firstKeyword(text)), Effect: rewrite.Effect{Opaque: true}}}
+}
+
+// Unplanned is what to Begin for a role that sees everything when there is no
+// text, or one too long to be planned; start is how it begins.
+func (s *Session) Unplanned(start string) *Prepared { return &Prepared{plans: unplanned(start)} }
+
+// CursorQuery is the query of a cursor that SQL declared.
+func (s *Session) CursorQuery(portal *Portal) *Prepared {
+	p := portal.Prepared
+	return &Prepared{Text: p.Text, scope: p.scope, plans: []*rewrite.Plan{s.cursorPlan(portal)}, owned: true}
+}
+
+// Open says whether the statements pass untouched: the role sees everything.
+func (p *Prepared) Open() bool { return p.scope == nil || p.scope.Role.SeesAll() }
 
 // planned plans a text under a scope. A text that was not seen before under this
 // scope, and one that names what the scope does not have, is planned under a
@@ -321,11 +339,10 @@ func (s *Session) mismatch(planned, got int) error {
 // witnessed is the mask of one result column after the server has been heard.
 func (s *Session) witnessed(p *Prepared, i, column int, o Origin) masking.Mask {
 	mask := p.plans[i].Outputs[column].Mask
-	witness, ok := p.scope.Catalog.(Witness)
-	if !ok || o.Rel == 0 {
+	if o.Rel == 0 {
 		return mask
 	}
-	label, ok := witness.LabelOf(p.scope.Policy, o.Rel, o.Att)
+	label, ok := p.scope.Catalog.Label(p.scope.Policy, &rewrite.TableColumn{Rel: o.Rel, Att: o.Att})
 	if !ok {
 		return mask
 	}

@@ -129,3 +129,12 @@ func UnknownCursor(name string) *Refusal {
 	r.Message = fmt.Sprintf("portal %q does not exist", name)
 	return r
 }
+
+// Multiple refuses several statements where one is allowed, in the words of the
+// server.
+func Multiple() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeSyntax, SQLState: "42601",
+		Message: "cannot insert multiple commands into a prepared statement",
+	}
+}

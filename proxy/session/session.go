@@ -85,7 +85,6 @@ type Login struct {
 	Caller  masking.Caller
 	Subject string   // of the client's certificate
 	TLS     string   // version on the client's side, "" for none
-	Engine  string   // the server's name and version
 	Path    []string // the search path to assume for callers who see everything
 }
 
@@ -100,7 +99,7 @@ func (s *Session) Login(l Login, wire Wire) error {
 	s.around.Path = l.Path
 	for _, e := range []*auditlog.Event{&s.begin, &s.end} {
 		e.Session.TLS, e.Session.Application, e.Session.Certificate = l.TLS, l.Caller.Application, l.Subject
-		e.Who.Login, e.Database.Name, e.Database.Engine = l.Caller.User, l.Caller.Database, l.Engine
+		e.Who.Login, e.Database.Name = l.Caller.User, l.Caller.Database
 	}
 	if !s.matchRole(s.options.Policy()) {
 		s.LoginFailed(l.Caller, StateInvalidAuthorization, ErrNoRole.Error())
@@ -110,6 +109,12 @@ func (s *Session) Login(l Login, wire Wire) error {
 	if err := s.record(&s.begin, auditlog.AuthOK, true); err != nil {
 		return auditRefusal()
 	}
+	return nil
+}
+
+// Started says that the server is ready for the first statement, and which it is.
+func (s *Session) Started(engine string) error {
+	s.begin.Database.Engine, s.end.Database.Engine = engine, engine
 	if err := s.record(&s.begin, auditlog.SessionStart, false); err != nil {
 		return auditRefusal()
 	}

@@ -59,9 +59,13 @@ func (s *state) unsettled() bool { return s.pathDirty || s.catalogDirty || s.mov
 // the down side.
 func (s *Session) TransactionOver() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	redefined := s.state.catalog
 	s.state.over()
 	s.names.transactionOver()
+	s.mu.Unlock()
+	if redefined {
+		s.options.Catalogs.Changed(s.caller.Database)
+	}
 }
 
 // BatchFailed says that a statement failed, and what its batch or transaction

@@ -1,0 +1,137 @@
+package pgrelay
+
+import (
+	"context"
+	"crypto/rand"
+	"strconv"
+	"strings"
+
+	"sqlveil/protocol/pgwire"
+	"sqlveil/proxy/session"
+)
+
+// A question is a query of ours among the client's messages.
+type question struct {
+	rows [][]*string
+	err  error // *session.ServerError, or session.ErrSkipped
+	idle bool  // asked between two batches, with a Sync of its own
+}
+
+// name returns a name that the client cannot collide with: it cannot guess it.
+func (u *up) name(kind string) string {
+	if u.reserved == "" {
+		u.reserved = "sqlveil_" + rand.Text() + "_"
+	}
+	u.asked++
+	return u.reserved + kind + strconv.Itoa(u.asked)
+}
+
+// Drain implements [session.Wire].
+func (u *up) Drain(context.Context) (session.Standing, error) {
+	if u.open {
+		if err := u.out.FlushMessage(); err != nil {
+			return session.Ready, err
+		}
+	}
+	if err := u.out.Flush(); err != nil {
+		return session.Ready, err
+	}
+	return u.flight.drain()
+}
+
+// Ask implements [session.Wire]. The query has a statement and a portal of its own
+// name, so the client's unnamed ones stay as they are. Between two batches it ends
+// with a Sync; within one it must not, since that would end the client's implicit
+// transaction.
+func (u *up) Ask(ctx context.Context, sql string) ([][]*string, error) {
+	u.session.Metrics().Questions.Add(1)
+	q := &question{idle: !u.open}
+	if err := u.put(q, sql); err != nil {
+		return nil, err
+	}
+	if err := u.out.Flush(); err != nil {
+		return nil, err
+	}
+	if _, err := u.flight.drain(); err != nil {
+		return nil, err
+	}
+	return q.rows, q.err
+}
+
+// put sends the messages of a question.
+func (u *up) put(q *question, sql string) error {
+	name := []byte(u.name("q"))
+	statement, cursor := pgwire.Object{Name: name}, pgwire.Object{Portal: true, Name: name}
+	steps := []struct {
+		kind  kind
+		write func() error
+	}{
+		{parse, func() error { return u.out.Parse(&pgwire.Parse{Name: name, Query: []byte(sql)}) }},
+		{bind, func() error { return u.out.Bind(&pgwire.Bind{Portal: name, Statement: name}) }},
+		{execute, func() error { return u.out.Execute(name, 0) }},
+		{closeObject, func() error { return u.out.CloseObject(cursor) }},
+		{closeObject, func() error { return u.out.CloseObject(statement) }},
+	}
+	for _, s := range steps {
+		e := u.flight.blank(s.kind)
+		e.own = q
+		if _, err := u.flight.push(e); err != nil {
+			return err
+		}
+		if err := s.write(); err != nil {
+			return err
+		}
+	}
+	if !q.idle {
+		return u.out.FlushMessage()
+	}
+	e := u.flight.blank(syncBatch)
+	e.own = q
+	if _, err := u.flight.push(e); err != nil {
+		return err
+	}
+	return u.out.Sync()
+}
+
+// surroundings asks for what the meaning of a text depends on, in one column:
+// two settings, then the schemas in the order in which the server looks in them.
+const surroundings = `SELECT pg_catalog.unnest(pg_catalog.array_cat(` +
+	`ARRAY[pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('client_encoding')], ` +
+	`pg_catalog.current_schemas(true)::pg_catalog.text[]))`
+
+// temporarySchema begins the name of a session's own schema.
+const temporarySchema = "pg_temp_"
+
+// Surroundings implements [session.Wire].
+func (u *up) Surroundings(ctx context.Context) (session.Surroundings, error) {
+	rows, err := u.Ask(ctx, surroundings)
+	if err != nil {
+		return session.Surroundings{}, err
+	}
+	var texts []string
+	for _, row := range rows {
+		if len(row) == 1 && row[0] != nil {
+			texts = append(texts, *row[0])
+		}
+	}
+	if len(texts) < 2 {
+		return session.Surroundings{}, &session.ServerError{SQLState: session.StateInternalError, Message: "sqlveil: the search path could not be asked for"}
+	}
+	s := session.Surroundings{Path: texts[2:], Mode: mode(texts[0], texts[1])}
+	for _, schema := range s.Path {
+		s.Own = s.Own || strings.HasPrefix(schema, temporarySchema)
+	}
+	return s, nil
+}
+
+// mode is what the lexer depends on, "" for what is usual.
+func mode(conforming, encoding string) string {
+	var m []string
+	if conforming != "on" {
+		m = append(m, "standard_conforming_strings=off")
+	}
+	if encoding != "UTF8" {
+		m = append(m, "client_encoding="+encoding)
+	}
+	return strings.Join(m, " ")
+}

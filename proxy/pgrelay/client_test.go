@@ -1,0 +1,63 @@
+package pgrelay
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"sqlveil/auditlog"
+)
+
+func TestLogin(t *testing.T) {
+	r := newRig(t)
+	for _, user := range []string{"dba", "analyst", "analyst_scram", "analyst_md5", "analyst_password"} {
+		t.Run(user, func(t *testing.T) {
+			conn := r.connect(user)
+			if got := value(t, conn, "SELECT current_user::text"); got != user {
+				t.Errorf("logged in as %s", got)
+			}
+		})
+	}
+	if got := len(r.audit.of(auditlog.AuthOK)); got != 5 {
+		t.Errorf("%d logins on record", got)
+	}
+}
+
+func TestPsql(t *testing.T) {
+	r := newRig(t)
+	script := "SELECT id, mobile, salary, born FROM person ORDER BY id LIMIT 2;\n"
+	if got, want := r.psql("dba", script), "1|13800000001|1001.00|2000-01-02\n2|13800000002|1002.00|2000-01-03\n"; got != want {
+		t.Errorf("dba sees %q, want %q", got, want)
+	}
+	if got, want := r.psql("analyst", script), "1|138****0001||1970-01-01\n2|138****0002||1970-01-01\n"; got != want {
+		t.Errorf("analyst sees %q, want %q", got, want)
+	}
+}
+
+func TestModes(t *testing.T) {
+	r := newRig(t)
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
+		t.Run(mode.String(), func(t *testing.T) {
+			conn := r.connect("analyst", func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = mode })
+			for range 3 {
+				if got, want := value(t, conn, "SELECT mobile FROM person WHERE id = $1", 7), "138****0007"; got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				if got, want := value(t, conn, "SELECT m FROM (SELECT id, mobile m FROM person) p WHERE id = $1", 8), "138****0008"; got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+			}
+			_, err := conn.Exec(context.Background(), "SELECT name FROM person WHERE salary > 1000")
+			if stateOf(err) != "42501" || !strings.Contains(err.Error(), "sqlveil: ") {
+				t.Errorf("a refused statement gave %v", err)
+			}
+			if got := value(t, conn, "SELECT count(*)::text FROM person"); got != "100" {
+				t.Errorf("after a refusal: %q", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,91 @@
+package pgrelay
+
+import (
+	"sync/atomic"
+
+	"sqlveil/protocol/pgwire"
+	"sqlveil/proxy/session"
+)
+
+// A shape is what the server told of a result's columns.
+type shape struct {
+	fields  []pgwire.FieldDescription // their names are not kept
+	formats bool                      // of a portal: the fields' formats are true
+}
+
+// A statement is what the relay keeps of a [session.Prepared].
+//
+// Two things to know. The format of each cell comes from the Bind that made the
+// portal, not from the description of the statement, where it is always text. And
+// a driver that executes without ever asking for a description leaves us without
+// types: then the relay sends a Describe of its own and keeps the answer to itself.
+type statement struct {
+	batch uint64                // in which the client asked for its description last; the up pump's
+	shape atomic.Pointer[shape] // once told
+	made  atomic.Pointer[made]  // the columns made last: mostly the next portal wants the same
+}
+
+// made are columns that were prepared for one combination of formats.
+type made struct {
+	formats []int16
+	columns *columns
+}
+
+// statementOf returns what the relay keeps of p.
+func statementOf(p *session.Prepared) *statement { return p.Wire.(*statement) }
+
+// A portal is what the relay keeps of a cursor.
+type portal struct {
+	prepared *session.Prepared // of its query
+	formats  []int16           // of the result, from Bind; nil is all text
+	declared bool              // by SQL: only a description tells the formats
+	batch    uint64            // in which its description was asked for last; the up pump's
+	named    session.Portal
+
+	shape   atomic.Pointer[shape]
+	columns *columns       // prepared; the down pump's
+	query   *session.Query // what has begun and is not complete; guarded by flight.mu
+}
+
+// described says whether the columns are known by the time an Execute sent now is
+// answered.
+func (b *portal) described(f *flight, batch uint64) bool {
+	if b.shape.Load() != nil || b.batch == batch {
+		return true
+	}
+	if b.declared {
+		return false
+	}
+	st := statementOf(b.prepared)
+	return st.shape.Load() != nil || st.batch == batch
+}
+
+// running returns the statement that is suspended or being executed.
+func (b *portal) running(f *flight) *session.Query {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return b.query
+}
+
+// run notes that the portal is being executed.
+func (b *portal) run(f *flight, q *session.Query) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b.query = q
+}
+
+// complete notes that q is complete.
+func (b *portal) complete(f *flight, q *session.Query) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b.query == q {
+		b.query = nil
+	}
+}
+
+// judged replaces the plan of a portal that has not been executed.
+func (b *portal) judged(f *flight, p *session.Prepared) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b.prepared = p
+}

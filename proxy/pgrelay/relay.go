@@ -1,0 +1,189 @@
+package pgrelay
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"sqlveil/protocol"
+	"sqlveil/protocol/pgwire"
+	"sqlveil/proxy/session"
+)
+
+// TLSMode says whether a connection is encrypted, in libpq's words.
+type TLSMode string
+
+// The modes. On the client's side only the first three make sense.
+const (
+	TLSDisable    TLSMode = "disable"
+	TLSPrefer     TLSMode = "prefer"
+	TLSRequire    TLSMode = "require"
+	TLSVerifyCA   TLSMode = "verify-ca"
+	TLSVerifyFull TLSMode = "verify-full"
+)
+
+// A Relay relays the sessions of one listener. Its fields are not changed once it
+// serves.
+type Relay struct {
+	Network string // of the server: "tcp", or "unix" for a socket's path
+	Address string
+
+	ServerTLS    *tls.Config // for the modes other than disable: certificate authorities, a certificate of ours
+	ServerTLSMod TLSMode
+	ClientTLS    *tls.Config // for the modes other than disable: GetCertificate, ClientCAs
+	ClientTLSMod TLSMode
+
+	LoginTimeout time.Duration // from the first byte to ReadyForQuery; a minute when zero
+	WriteTimeout time.Duration // a peer that takes nothing for so long is given up; never when zero
+
+	cancels cancels
+}
+
+const defaultLoginTimeout = time.Minute
+
+// A conn is one session: both connections and what the pumps share.
+type conn struct {
+	relay   *Relay
+	session *session.Session
+	client  *protocol.Conn
+	server  *protocol.Conn
+
+	fromClient *pgwire.Reader
+	toClient   *pgwire.Writer // the down pump's, once both run
+	fromServer *pgwire.Reader
+	toServer   *pgwire.Writer // the up pump's, once both run
+
+	flight *flight
+	up     up
+	down   down
+
+	goodbye sync.Once
+}
+
+// Serve implements [session.Relay].
+func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	c := &conn{relay: r, session: s, client: protocol.NewConn(nc), flight: newFlight()}
+	c.client.WriteTimeout = r.WriteTimeout
+	c.fromClient, c.toClient = pgwire.NewReader(c.client), pgwire.NewWriter(c.client)
+	defer c.client.Close()
+	unhook := context.AfterFunc(ctx, func() { c.client.Close() })
+	defer unhook()
+	started, err := c.logIn(ctx)
+	if c.server != nil {
+		defer c.server.Close()
+	}
+	if err != nil || !started {
+		return err
+	}
+	defer c.forgetKey()
+	return c.pump(ctx, stop)
+}
+
+// pump runs both pumps until both have returned. The first to return says why.
+func (c *conn) pump(ctx context.Context, stop context.CancelCauseFunc) error {
+	unhook := context.AfterFunc(ctx, func() {
+		c.client.Close()
+		c.server.Close()
+		c.flight.end(context.Cause(ctx))
+	})
+	defer unhook()
+	c.up.begin(c)
+	c.down.begin(c)
+	c.client.FlushOnWait(c.server)
+	c.server.FlushOnWait(c.client)
+	c.session.Stop(c.shutDown)
+	var wg sync.WaitGroup
+	var cause error
+	var once sync.Once
+	ended := false // from outside
+	end := func(err error) {
+		once.Do(func() { cause, ended = err, ctx.Err() != nil })
+		stop(err)
+	}
+	wg.Go(func() { end(c.runDown()) })
+	if err := c.runUp(ctx); err != nil {
+		end(err) // else the server answers what is left and closes
+	}
+	wg.Wait()
+	if ended {
+		cause = &session.EndError{Why: "proxy stopped"}
+	}
+	c.down.abandon(session.Why(cause))
+	if errors.Is(cause, io.EOF) {
+		return nil
+	}
+	return cause
+}
+
+func (c *conn) runUp(ctx context.Context) (err error) {
+	defer func() {
+		if errors.Is(err, session.ErrPanic) {
+			c.say(session.StateInternalError, "internal error")
+			err = nil
+		}
+	}()
+	defer session.Contain(c.session, &err)
+	return c.up.run(ctx)
+}
+
+// runDown returns io.EOF when the server has closed the connection.
+func (c *conn) runDown() (err error) {
+	defer session.Contain(c.session, &err)
+	err = c.down.run()
+	var flush *protocol.FlushError
+	switch {
+	case errors.As(err, &flush):
+		return &session.EndError{Why: "client gone", Err: flush.Err}
+	case errors.Is(err, io.EOF):
+		if ferr := c.client.Flush(); ferr != nil {
+			return &session.EndError{Why: "client gone", Err: ferr}
+		}
+		if !c.up.left.Load() {
+			return &session.EndError{Why: "server gone"}
+		}
+	}
+	return err
+}
+
+// shutDown ends the session when nothing is in flight: now, or at the next
+// ReadyForQuery. It is called from anywhere.
+func (c *conn) shutDown() {
+	if c.flight.stop() {
+		_ = c.server.SetReadDeadline(time.Now()) // wakes the down pump; a closed connection needs no waking
+	}
+}
+
+// Refuse implements [session.Relay].
+func (r *Relay) Refuse(nc net.Conn, why *session.Refusal) {
+	c := protocol.NewConn(nc)
+	if err := fatal(pgwire.NewWriter(c), session.StateOf(why), why.Message, why.Hint); err != nil {
+		return // a client that does not want to know
+	}
+}
+
+// fatal tells a client that its session is over.
+func fatal(w *pgwire.Writer, state, message, hint string) error {
+	err := w.ErrorResponse(&pgwire.Diagnostic{Severity: pgwire.SeverityFatal, Code: state, Message: message, Hint: hint})
+	if err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// bye ends the session by an error that the client is told.
+func (c *conn) bye(state, message string) error {
+	err := &session.EndError{Why: message, Err: errors.New("SQLSTATE " + state)}
+	c.goodbye.Do(func() {
+		if ferr := fatal(c.toClient, state, "sqlveil: "+message, ""); ferr != nil {
+			err = &session.EndError{Why: message, Err: fmt.Errorf("the client was not told: %w", ferr)}
+		}
+	})
+	return err
+}
