@@ -1,0 +1,67 @@
+# make demo      try it: a PostgreSQL of its own, the proxy, three roles
+# make build     bin/sqlveil
+# make test      every test; installs servers and clients that are missing
+# make lint      gofumpt, go vet, staticcheck
+# make ci        what .ci/run does: lint and test
+# make race      the tests of what runs concurrently, with the race detector
+# make fuzz      every fuzz test for FUZZTIME (10s)
+# make bench     the benchmarks
+# make regress   PostgreSQL's own regression files, directly and through the proxy
+# make soak      sessions that come and go for SOAKTIME (10m), watching memory
+
+GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    = 10s
+SOAKTIME    = 10m
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test lint ci race fuzz bench regress soak clean
+
+build:
+	@.ci/install build
+	go build -o bin/sqlveil ./proxy
+
+demo:
+	@.ci/install demo
+	go build -o bin/sqlveil ./proxy
+	bin/sqlveil demo
+
+test:
+	@.ci/install test
+	go test ./...
+
+race:
+	@.ci/install test
+	go test -race ./protocol/... ./auditlog/... ./proxy/...
+
+lint:
+	@.ci/install build
+	@unformatted=$$(go run $(GOFUMPT) -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+ci:
+	.ci/run
+
+fuzz:
+	@for package in $$(go list ./...); do \
+		for fuzz in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$fuzz"; \
+			go test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+regress:
+	@.ci/install test
+	go run ./bench/regress
+
+soak:
+	@.ci/install test
+	go run ./bench/load -soak $(SOAKTIME)
+
+clean:
+	rm -rf bin .tools

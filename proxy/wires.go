@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"maps"
+	"slices"
+
+	"sqlveil/config"
+	"sqlveil/proxy/pgrelay"
+	"sqlveil/proxy/session"
+	"sqlveil/rewrite"
+	"sqlveil/rewrite/pgsql"
+)
+
+// A wire is one wire protocol: who relays it, and whose SQL it carries.
+type wire struct {
+	dialect  rewrite.Dialect
+	relay    func(l *config.Listener, client *tls.Config) session.Relay
+	catalogs func(l *config.Listener) catalogs
+	scope    func(ctx context.Context, l *config.Listener, database string) (*rewrite.Scope, error) // what explain plans in
+}
+
+// catalogs are [session.Catalogs] with connections of their own.
+type catalogs interface {
+	session.Catalogs
+	Close()
+}
+
+// wires are the protocols that a listener can speak.
+var wires = map[string]wire{
+	config.Postgres: {dialect: pgsql.Dialect{}, relay: postgresRelay, catalogs: postgresCatalogs, scope: postgresScope},
+}
+
+func wireNames() []string { return slices.Sorted(maps.Keys(wires)) }
+
+func postgresRelay(l *config.Listener, client *tls.Config) session.Relay {
+	network, address := postgresAddress(l.Server.Address)
+	return &pgrelay.Relay{
+		Network:      network,
+		Address:      address,
+		ServerTLS:    l.Server.TLS.Config,
+		ServerTLSMod: pgrelay.TLSMode(l.Server.TLS.Mode),
+		ClientTLS:    client,
+		ClientTLSMod: pgrelay.TLSMode(l.TLS.Mode),
+	}
+}
+
+func postgresCatalogs(l *config.Listener) catalogs {
+	return postgresCatalog{pgsql.NewCatalogs(func(ctx context.Context, database string) (pgsql.Ask, func(), error) {
+		return askPostgres(ctx, l, database)
+	})}
+}
