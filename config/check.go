@@ -25,9 +25,14 @@ func (l *loader) check() {
 
 // require reports a value that may not be left out.
 func (l *loader) require(path []string, value string) {
-	if value == "" {
-		l.problem(path, "%s is missing", path[len(path)-1])
+	if value != "" {
+		return
 	}
+	keys := path
+	if path[0] == "listeners" {
+		keys = path[2:] // the place says which
+	}
+	l.problem(path, "%s is missing", strings.Join(keys, "."))
 }
 
 // oneOf reports a word that is none of those given.

@@ -26,7 +26,7 @@ func (d *decoder) problem(n *node, format string, args ...any) {
 
 // value fills v, which stays as it is when the file leaves the value out.
 func (d *decoder) value(n *node, v reflect.Value) {
-	if n.isNull() {
+	if n.isNull() || n.bad && n.kind == scalar {
 		return
 	}
 	if column, ok := v.Addr().Interface().(*masking.ColumnSpec); ok && n.kind == scalar {

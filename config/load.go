@@ -42,8 +42,12 @@ type loader struct {
 	problems  []Problem
 }
 
+// problem reports something about the value at a path, unless the file has it in
+// a form that was reported already.
 func (l *loader) problem(path []string, format string, args ...any) {
-	l.problems = append(l.problems, l.root.locate(path).problem(fmt.Sprintf(format, args...)))
+	if at := l.root.locate(path); at != nil {
+		l.problems = append(l.problems, at.at(fmt.Sprintf(format, args...)))
+	}
 }
 
 // defaults fills in what the file may leave out.

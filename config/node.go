@@ -14,6 +14,7 @@ type node struct {
 	text         string  // of a scalar
 	pairs        []pair  // of a mapping
 	items        []*node // of a sequence
+	bad          bool    // there is a problem with it, so what is missing in it is no news
 }
 
 type pair struct{ key, value *node }
@@ -28,8 +29,15 @@ const (
 
 var kindNames = [...]string{scalar: "a single value", mapping: "a mapping (key: value)", sequence: "a list"}
 
-func (n *node) problem(message string) Problem {
+// at says something about the place.
+func (n *node) at(message string) Problem {
 	return Problem{File: n.file, Line: n.line, Column: n.column, Message: message}
+}
+
+// problem says that the value cannot be read.
+func (n *node) problem(message string) Problem {
+	n.bad = true
+	return n.at(message)
 }
 
 // isNull reports whether the value was left out: "key:" and nothing behind it.
@@ -53,10 +61,13 @@ func (n *node) pair(key string) *pair {
 
 // locate returns what stands at a path of keys and indexes: a single value
 // itself, a mapping or list by its key. Where the path leads nowhere, it is the
-// last thing on the way.
+// last thing on the way. It is nil below something that is bad.
 func (n *node) locate(path []string) *node {
 	place := n
 	for _, step := range path {
+		if n.bad {
+			return nil
+		}
 		next := n.get(step)
 		if next != nil {
 			place = n.pair(step).key
@@ -68,6 +79,9 @@ func (n *node) locate(path []string) *node {
 			return place
 		}
 		n = next
+	}
+	if n.bad {
+		return nil
 	}
 	if n.kind == scalar {
 		return n

@@ -34,13 +34,24 @@ func (l *loader) loadPolicy() {
 	}
 	var spec masking.Spec
 	l.problems = append(l.problems, decode(m.root, &spec)...)
-	policy, problems := masking.Compile(spec, l.config.Keys.MaskingKey)
+	policy, problems := masking.Compile(spec, l.maskingKey())
 	l.config.Policy = policy
 	for _, p := range problems {
-		at := m.root.locate(p.Path).problem(p.Message)
-		at.Warning = p.Warning
-		l.problems = append(l.problems, at)
+		if at := m.root.locate(p.Path); at != nil {
+			problem := at.at(p.Message)
+			problem.Warning = p.Warning
+			l.problems = append(l.problems, problem)
+		}
 	}
+}
+
+// maskingKey is the key to compile with. A key that is named but could not be
+// read was reported; another lets the rest of the policy be checked.
+func (l *loader) maskingKey() []byte {
+	if l.config.Keys.Masking != "" && l.config.Keys.MaskingKey == nil {
+		return make([]byte, maskingKeyLength)
+	}
+	return l.config.Keys.MaskingKey
 }
 
 // policyFiles lists the files of a policy in the order in which they are read.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // A Problem is something wrong in a file, or, as a Warning, something risky.
@@ -14,16 +16,24 @@ type Problem struct {
 	Warning      bool
 }
 
-// String returns the problem as compilers print theirs.
+// String returns the problem as compilers print theirs, on one line.
 func (p Problem) String() string {
 	where := p.File
 	if p.Line > 0 {
 		where = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 	}
 	if p.Warning {
-		return where + ": warning: " + p.Message
+		where += ": warning"
 	}
-	return where + ": " + p.Message
+	return strings.Map(printable, where+": "+p.Message)
+}
+
+// printable replaces what would tear a line apart or play with a terminal.
+func printable(r rune) rune {
+	if !unicode.IsGraphic(r) {
+		return '�'
+	}
+	return r
 }
 
 // failed reports whether any of the problems is more than a warning.

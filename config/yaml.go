@@ -11,15 +11,11 @@ import (
 // mostNesting bounds how deeply values may nest in a file.
 const mostNesting = 32
 
-// parseYAML reads a file's one document. A problem without a node is one of
-// syntax.
+// parseYAML reads a file's one document; it is nil when the syntax is wrong.
 func parseYAML(file string, data []byte) (*node, []Problem) {
 	var document yaml.Node
 	if err := yaml.Load(data, &document); err != nil {
-		return nil, []Problem{syntaxProblem(file, data, err)}
-	}
-	if len(document.Content) != 1 {
-		return nil, []Problem{{File: file, Message: "the file is empty"}}
+		return nil, []Problem{syntaxProblem(file, err)}
 	}
 	c := converter{file: file}
 	root := c.convert(document.Content[0], 0)
@@ -27,18 +23,18 @@ func parseYAML(file string, data []byte) (*node, []Problem) {
 }
 
 // syntaxProblem turns the parser's error into one of ours.
-func syntaxProblem(file string, data []byte, err error) Problem {
+func syntaxProblem(file string, err error) Problem {
 	p := Problem{File: file, Message: "not YAML: " + err.Error()}
-	if strings.TrimSpace(string(data)) == "" || strings.Contains(err.Error(), "no documents") {
-		p.Message = "the file is empty"
-	}
 	var load *yaml.LoadError
-	if !errors.As(err, &load) {
-		return p
+	if errors.As(err, &load) {
+		p.Line, p.Column, p.Message = load.Mark.Line, load.Mark.Column, "not YAML: "+load.Message
 	}
-	p.Line, p.Column = load.Mark.Line, load.Mark.Column
-	p.Message = "not YAML: " + load.Message
-	if strings.Contains(load.Message, "unknown anchor") {
+	switch {
+	case strings.Contains(p.Message, "no documents in stream"):
+		p.Message = "the file is empty"
+	case strings.Contains(p.Message, "expected single document"):
+		p.Message = "the file has several documents (---); one is wanted"
+	case strings.Contains(p.Message, "unknown anchor"):
 		p.Message = "what begins with * must be in quotes"
 	}
 	return p
@@ -83,8 +79,10 @@ func (c *converter) pairs(n *node, from *yaml.Node, depth int) {
 		switch {
 		case key.kind != scalar:
 			c.problems = append(c.problems, key.problem("a key must be a single value"))
+			n.bad = true
 		case key.tag == "!!merge":
 			c.problems = append(c.problems, key.problem("merge keys are not supported; write the values out"))
+			n.bad = true
 		case twice:
 			c.problems = append(c.problems, key.problem(fmt.Sprintf("key %q is there already, on line %d", key.text, line)))
 		default:

@@ -144,6 +144,7 @@ func (c *compiler) addClass(class *Class) {
 func (c *compiler) level(where place, name string) int {
 	n := slices.Index(c.spec.Levels, name)
 	switch {
+	case len(c.spec.Levels) == 0: // reported already
 	case name == "":
 		c.problem(where, "%s is missing; the levels are %s", where[len(where)-1], list(c.spec.Levels))
 	case n < 0:
@@ -204,7 +205,7 @@ func (c *compiler) mask(where place, class string, spec MaskSpec) Mask {
 func (c *compiler) class(where place, name string) *Class {
 	class := c.classes[name]
 	if class == nil {
-		c.problem(where, "unknown class %q; the classes are %s", name, list(sortedKeys(c.classes)))
+		c.problem(where, "unknown class %q; the classes are %s", name, list(sortedKeys(c.spec.Classes)))
 		return nil
 	}
 	c.used[name] = true
@@ -218,13 +219,13 @@ func (c *compiler) compileColumns() {
 		where := at("columns", text)
 		p, err := parsePattern(text)
 		if err != nil {
-			c.problem(where, "column %q: %v", text, err)
+			c.problem(where, "column %s: %v", text, err)
 			continue
 		}
 		same := p
 		same.text = ""
 		if first, twice := seen[same]; twice {
-			c.problem(where, "column %q names the same columns as %q, so one of them would never be used", text, first)
+			c.problem(where, "column %s names the same columns as %s, so one of them would never be used", text, first)
 			continue
 		}
 		seen[same] = text
@@ -253,7 +254,7 @@ func (c *compiler) documentLabel(where place, paths map[string]string) Label {
 		class := c.class(where.and(text), paths[text])
 		path, err := parsePath(text)
 		if err != nil {
-			c.problem(where.and(text), "path %q: %v", text, err)
+			c.problem(where.and(text), "path %s: %v", text, err)
 			continue
 		}
 		parsed[text] = path
@@ -266,7 +267,7 @@ func (c *compiler) documentLabel(where place, paths map[string]string) Label {
 				continue
 			}
 			if covers(parsed[other], parsed[text]) {
-				c.problem(where.and(text), "path %q is never used: all of %q has a class already", text, other)
+				c.problem(where.and(text), "path %s is never used: all of %s has a class already", text, other)
 				break
 			}
 		}
@@ -319,7 +320,7 @@ func (c *compiler) role(where place, name string, spec RoleSpec) *Role {
 func (c *compiler) overridden(where place, name string) *Class {
 	class := c.classes[name]
 	if class == nil {
-		c.problem(where, "unknown class %q; the classes are %s", name, list(sortedKeys(c.classes)))
+		c.problem(where, "unknown class %q; the classes are %s", name, list(sortedKeys(c.spec.Classes)))
 	}
 	return class
 }
@@ -367,11 +368,11 @@ func (c *compiler) compileFunctions() {
 		parts, err := splitName(text)
 		switch {
 		case err != nil:
-			c.problem(where, "function %q: %v", text, err)
+			c.problem(where, "function %s: %v", text, err)
 		case len(parts) != 2:
-			c.problem(where, "function %q: want schema.function, or database.function for MySQL", text)
+			c.problem(where, "function %s: want schema.function, or database.function for MySQL", text)
 		case parts[0].glob || parts[1].glob:
-			c.problem(where, "function %q: name each function that is trusted; * is not allowed", text)
+			c.problem(where, "function %s: name each function that is trusted; * is not allowed", text)
 		default:
 			c.policy.trusted = append(c.policy.trusted, functionName{parts[0].text, parts[1].text})
 		}
@@ -381,7 +382,7 @@ func (c *compiler) compileFunctions() {
 // unusedClasses warns of classes that protect nothing.
 func (c *compiler) unusedClasses() {
 	for _, name := range sortedKeys(c.spec.Classes) {
-		if !c.used[name] {
+		if !c.used[name] && name != systemClass && name != unlabelledClass {
 			c.warn(at("classes", name), "class %q is used by no column", name)
 		}
 	}

@@ -46,10 +46,7 @@ type keyring struct {
 
 func newHMAC(o *options) Mask {
 	domain := o.text("domain", o.class)
-	length := o.count("length", tokenLength, longestToken)
-	if length < shortestToken {
-		o.problem("length", "length must be from %d to %d", shortestToken, longestToken)
-	}
+	length := o.whole("length", tokenLength, shortestToken, longestToken)
 	if o.keys.secret == nil {
 		o.problem("", "hmac needs the masking key: set keys.masking")
 		return Redact

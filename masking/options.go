@@ -34,15 +34,15 @@ func (o *options) take(name string) (any, bool) {
 	return v, ok
 }
 
-// count takes a whole number from 0 to limit.
-func (o *options) count(name string, otherwise, limit int) int {
+// whole takes a whole number between two.
+func (o *options) whole(name string, otherwise, lowest, highest int) int {
 	v, ok := o.take(name)
 	if !ok {
 		return otherwise
 	}
 	n, ok := wholeNumber(v)
-	if !ok || n < 0 || n > int64(limit) {
-		o.problem(name, "%s must be a whole number from 0 to %d, not %v", name, limit, v)
+	if !ok || n < int64(lowest) || n > int64(highest) {
+		o.problem(name, "%s must be a whole number from %d to %d, not %v", name, lowest, highest, v)
 		return otherwise
 	}
 	return int(n)

@@ -16,8 +16,8 @@ const maxKept = 64
 
 func newPartial(o *options) Mask {
 	m := partial{
-		first: o.count("first", 0, maxKept),
-		last:  o.count("last", 0, maxKept),
+		first: o.whole("first", 0, 0, maxKept),
+		last:  o.whole("last", 0, 0, maxKept),
 		char:  o.char("char", '*'),
 	}
 	if m.first+m.last == 0 && len(o.problems) == 0 {
