@@ -70,8 +70,9 @@ type Statement struct {
 	Query   *Statement // DECLARE's, EXPLAIN's and PREPARE's own statement
 	Writes  []Write
 
-	Opaque bool // nothing is known of it
-	Inert  bool // runs nothing: EXPLAIN without ANALYZE, DECLARE, PREPARE
+	Opaque   bool // nothing is known of it
+	Routines bool // calls user-written functions
+	Inert    bool // runs nothing: EXPLAIN without ANALYZE, DECLARE, PREPARE
 
 	// LiteralFree says that no literal of the text decided anything above.
 	LiteralFree bool

@@ -94,8 +94,12 @@ func (d *decision) statement(st *Statement) {
 	for _, c := range st.Columns {
 		d.plan.Outputs = append(d.plan.Outputs, d.output(c))
 	}
-	for _, u := range st.Uses {
-		d.use(u)
+	for _, fallible := range []bool{false, true} { // where both refuse, the clause says more
+		for _, u := range st.Uses {
+			if (u.In == ClauseFallible) == fallible {
+				d.use(u)
+			}
+		}
 	}
 	for _, f := range st.Flows {
 		d.flow(f)
@@ -120,15 +124,15 @@ func (d *decision) inner(st *Statement) {
 		d.plan.Effect.Cursor = plan
 	}
 	if !st.Inert {
-		for _, o := range plan.Objects {
-			d.plan.Objects = append(d.plan.Objects, o)
-		}
-		if st.Effect.Explain && plan.Touches && !d.open {
-			d.refuse(&Refusal{
-				Code: CodeKind, Message: "EXPLAIN ANALYZE of a statement over protected columns is not for role " + d.scope.Role.Name(),
-				Hint: "Use EXPLAIN without ANALYZE.",
-			})
-		}
+		d.plan.Objects = append(d.plan.Objects, plan.Objects...)
+	}
+	// A plan shows no data, but for the counts of ANALYZE and the result of a
+	// function that the server works out while planning.
+	if st.Effect.Explain && plan.Touches && (!st.Inert || st.Query.Routines) {
+		d.refuse(&Refusal{
+			Code: CodeKind, Message: "EXPLAIN of a statement over protected columns with ANALYZE or user-written functions is not for role " + d.scope.Role.Name(),
+			Hint: "Use EXPLAIN without ANALYZE, on a statement without such functions.",
+		})
 	}
 }
 

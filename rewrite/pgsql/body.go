@@ -55,8 +55,8 @@ func (f *Function) takes(n int) bool {
 // functionValue resolves a call of one user-written or extension function.
 func (r *resolver) functionValue(f *Function, args []value, names []string) value {
 	if f.Extension != "" {
-		if j := judgeFunction(f.Schema, f.Name, f.Extension); j.known {
-			return r.judged(j, f.Schema, f.Name, args)
+		if Judge(f.Schema, f.Name, f.Extension).Known {
+			return r.judged(f.Schema, f.Name, f.Extension, args)
 		}
 		return r.opaque(f, args, "its extension is not known")
 	}
@@ -64,6 +64,7 @@ func (r *resolver) functionValue(f *Function, args []value, names []string) valu
 		r.st.Effect.Opaque = true
 		return derived(args...)
 	}
+	r.st.Routines = true
 	switch {
 	case r.depth >= maxDepth:
 		return r.opaque(f, args, "functions are nested too deeply")
@@ -113,7 +114,7 @@ func (r *resolver) argumentLevel(f *Function, args []value, names []string) *que
 			byName[name] = byNumber[i]
 		}
 	}
-	return &queryLevel{from: &namespace{}, args: &arguments{function: f.Name, names: in, byNumber: byNumber, byName: byName}}
+	return &queryLevel{from: &namespace{}, args: &boundArguments{function: f.Name, names: in, byNumber: byNumber, byName: byName}}
 }
 
 // inNames are the names of the arguments that a call gives.

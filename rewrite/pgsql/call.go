@@ -47,7 +47,7 @@ func (r *resolver) window(w *pg.WindowDef, l *queryLevel) {
 func (r *resolver) callNamed(schema, name string, f *pg.FuncCall, args []value) value {
 	users := r.userFunctions(schema, name)
 	builtin := schema == "" || schema == systemSchema
-	known := builtin && judgeFunction(systemSchema, name, "").known
+	known := builtin && Judge(systemSchema, name, "").Known
 	if len(users) == 0 && !known {
 		return r.unknown(rewrite.Refusal{
 			Code: rewrite.CodeUnknownName, SQLState: "42883", Position: position(f.Location),
@@ -87,10 +87,10 @@ func (r *resolver) builtin(name string, f *pg.FuncCall, args []value) value {
 		return countOf(f, args)
 	case isJSONPath(name) && len(args) > 0:
 		return r.jsonExtract(args, f.Args)
-	case judgeFunction(systemSchema, name, "").choice && len(args) > 0:
+	case Judge(systemSchema, name, "").Kind == Choice && len(args) > 0:
 		return r.choice(name, args)
 	}
-	return r.builtinCall(name, args)
+	return r.judged(systemSchema, name, "", args)
 }
 
 // countOf is released when it counts rows or a column's non-null values, with
@@ -107,6 +107,7 @@ func countOf(f *pg.FuncCall, args []value) value {
 // choice is an aggregate or window function whose result is one of the values
 // of its first argument: min, max, first_value, lag, ...
 func (r *resolver) choice(name string, args []value) value {
+	r.failures(JudgeCall(systemSchema, name, "", typesOf(args)), args)
 	out := value{Value: args[0].Value, typ: args[0].typ}
 	for _, a := range args[1:] {
 		if a.None() {
@@ -141,51 +142,6 @@ func (r *resolver) jsonExtract(args []value, nodes []*pg.Node) value {
 	return out
 }
 
-// builtinCall applies a built-in function's judgement to its arguments.
-func (r *resolver) builtinCall(name string, args []value) value {
-	return r.judged(judgeFunction(systemSchema, name, ""), systemSchema, name, args)
-}
-
-// judged applies a judgement to a call's arguments.
-func (r *resolver) judged(j functionJudgement, schema, name string, args []value) value {
-	v := derived(args...)
-	if name == "set_config" {
-		r.setConfig(args)
-	}
-	switch {
-	case j.refused:
-		return r.unknown(rewrite.Refusal{
-			Code: rewrite.CodeFunction, Message: "function " + schema + "." + name + " reads data by itself and may not be called",
-			Hint: "Select from the tables themselves.",
-		})
-	case j.sink && !v.None():
-		r.use(v, "an argument of "+name)
-		r.flow(nil, v, "function "+name)
-	case j.fallible:
-		r.fallible(v)
-	}
-	if setReturning[name] { // how many rows come tells about the argument
-		r.use(v, "a set-returning function")
-	}
-	v.typ = j.returns
-	return v
-}
-
-// setReturning are the built-in functions that return as many rows as their
-// arguments say: pg_proc.proretset.
-var setReturning = map[string]bool{
-	"aclexplode": true, "generate_series": true, "generate_subscripts": true, "json_array_elements": true,
-	"json_array_elements_text": true, "json_each": true, "json_each_text": true, "json_object_keys": true,
-	"json_populate_recordset": true, "json_to_recordset": true, "jsonb_array_elements": true,
-	"jsonb_array_elements_text": true, "jsonb_each": true, "jsonb_each_text": true, "jsonb_object_keys": true,
-	"jsonb_path_query": true, "jsonb_path_query_tz": true, "jsonb_populate_recordset": true, "jsonb_to_recordset": true,
-	"pg_options_to_table": true, "pg_snapshot_xip": true, "regexp_matches": true, "regexp_split_to_table": true,
-	"string_to_table": true, "ts_debug": true, "ts_parse": true, "ts_token_type": true, "txid_snapshot_xip": true,
-	"unnest": true,
-	// of extensions
-	"each": true, "skeys": true, "svals": true, "normal_rand": true, "_st_dump": true,
-}
-
 // flow records that v goes to a place of its own.
 func (r *resolver) flow(target *rewrite.TableColumn, v value, into string) {
 	if v.None() {
@@ -212,8 +168,36 @@ func (r *resolver) operator(e *pg.A_Expr, l *queryLevel) value {
 			return r.jsonPath(left, right, name)
 		}
 	}
-	r.operatorFunctions(e.Name, []value{left, right})
-	return derived(left, right)
+	out := derived(left, right)
+	out.typ = r.comparisonOperators(e, left, right)
+	return out
+}
+
+// comparisonOperators judges the operators that a form of expression applies:
+// some have names that are no operators.
+func (r *resolver) comparisonOperators(e *pg.A_Expr, left, right value) (returns string) {
+	args := []value{left, right}
+	if e.Lexpr == nil {
+		args = args[1:]
+	}
+	switch e.Kind {
+	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN,
+		pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		right.typ = ""
+		for _, name := range []string{"<=", ">="} {
+			r.operatorFunctions(operatorName(name), []value{left, right})
+		}
+		return "bool"
+	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL, pg.A_Expr_Kind_AEXPR_IN:
+		args[len(args)-1].typ = "" // of the elements
+		r.operatorFunctions(e.Name, args)
+		return "bool"
+	}
+	return r.operatorFunctions(e.Name, args)
+}
+
+func operatorName(name string) []*pg.Node {
+	return []*pg.Node{{Node: &pg.Node_String_{String_: &pg.String{Sval: name}}}}
 }
 
 // jsonArrow is document -> key and document ->> key.
@@ -247,12 +231,14 @@ func (r *resolver) jsonPath(doc, path value, name string) value {
 	return value{Value: out, typ: typ}
 }
 
-// operatorFunctions judges every operator that a name may stand for.
-func (r *resolver) operatorFunctions(names []*pg.Node, args []value) {
+// operatorFunctions judges every operator that a name may stand for, and
+// returns the type of the result where it is the same for all.
+func (r *resolver) operatorFunctions(names []*pg.Node, args []value) (returns string) {
 	schema, name := splitName(names)
 	if name == "" {
-		return
+		return ""
 	}
+	users := false
 	for _, op := range r.catalog.UserOperators(name) {
 		switch {
 		case schema != "" && op.Schema != schema:
@@ -260,6 +246,7 @@ func (r *resolver) operatorFunctions(names []*pg.Node, args []value) {
 		case schema == "" && r.path != nil && !slices.Contains(r.path, op.Schema):
 			continue
 		}
+		users = true
 		f := r.catalog.FunctionByOID(op.Function)
 		if f == nil { // it is a built-in function under another sign
 			r.fallible(derived(args...))
@@ -267,13 +254,16 @@ func (r *resolver) operatorFunctions(names []*pg.Node, args []value) {
 		}
 		r.userCall([]*Function{f}, args, nil)
 	}
-	if schema == "" || schema == systemSchema {
-		if j := judgeOperator(name); j.refused {
-			r.unsupported("operator " + name)
-		} else if j.fallible {
-			r.fallible(derived(args...))
-		}
+	if schema != "" && schema != systemSchema {
+		return ""
 	}
+	if users && !JudgeOperator(name).Known { // only the users' own are of that name
+		return ""
+	}
+	if returns = r.judgedOperator(name, args); users {
+		return ""
+	}
+	return returns
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

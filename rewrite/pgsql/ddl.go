@@ -66,15 +66,44 @@ func (r *resolver) definitionStatement(n *pg.Node) {
 		}
 	case *pg.Node_RefreshMatViewStmt:
 		r.st.Kind = "REFRESH MATERIALIZED VIEW"
+		r.rebuilds(s.RefreshMatViewStmt.Relation)
 	case *pg.Node_ReindexStmt:
 		r.st.Kind = "REINDEX"
+		r.rebuilds(s.ReindexStmt.Relation)
 	case *pg.Node_ClusterStmt:
 		r.st.Kind = "CLUSTER"
+		r.rebuilds(s.ClusterStmt.Relation)
 	default:
 		r.st.Kind = rewrite.Kind(firstWord(r.st.Text))
 		words := strings.Fields(strings.ToUpper(r.st.Text))
 		r.refuseKind(strings.Join(words[:min(2, len(words))], " "))
 	}
+}
+
+// rebuilds records that a relation's data is gone through: what goes wrong then
+// may quote it.
+func (r *resolver) rebuilds(v *pg.RangeVar) {
+	if v == nil {
+		return
+	}
+	for _, schema := range r.schemasOf(v) {
+		if rel := r.catalog.Relation(schema, v.Relname); rel != nil {
+			for _, c := range r.relationColumns(rel) {
+				for s := range c.value.Sources {
+					r.touch(s.Column)
+				}
+			}
+			return
+		}
+	}
+}
+
+// schemasOf are the schemas in which a name is looked for.
+func (r *resolver) schemasOf(v *pg.RangeVar) []string {
+	if v.Schemaname != "" {
+		return []string{v.Schemaname}
+	}
+	return r.path
 }
 
 // createTableAs is CREATE TABLE AS and CREATE MATERIALIZED VIEW.
@@ -139,6 +168,7 @@ func (r *resolver) createTable(s *pg.CreateStmt) {
 			r.relation(v) // the new columns carry the parent's labels
 		}
 	}
+	r.partitionBound(s.Partbound)
 	if s.Partbound != nil {
 		for _, n := range s.InhRelations { // rows of the default partition would be checked
 			r.alters(n.GetRangeVar(), false)
@@ -180,12 +210,26 @@ func (r *resolver) constraints(nodes []*pg.Node) {
 	}
 }
 
+// partitionBound resolves the expressions of a partition's bounds: their values
+// can be read in the catalog.
+func (r *resolver) partitionBound(b *pg.PartitionBoundSpec) {
+	for _, list := range [][]*pg.Node{b.GetListdatums(), b.GetLowerdatums(), b.GetUpperdatums()} {
+		for _, n := range list {
+			if n.GetPartitionRangeDatum() == nil {
+				r.expressionOnly(n)
+			}
+		}
+	}
+}
+
 // expressionOnly resolves an expression over columns that do not exist yet: just
-// the functions and subqueries in it matter.
+// the functions and subqueries in it matter. What it yields is stored, or decides
+// what may be.
 func (r *resolver) expressionOnly(n *pg.Node) {
 	scratch := &rewrite.Statement{}
 	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: scratch, depth: r.depth}
-	inner.expr(n, &queryLevel{from: &namespace{}})
+	v := inner.expr(n, &queryLevel{from: &namespace{}})
+	r.flow(nil, v, "the definition of a table")
 	for _, u := range scratch.Unknown {
 		if u.Code != rewrite.CodeUnknownName || u.SQLState != "42703" {
 			r.unknown(u)
@@ -220,6 +264,13 @@ func (r *resolver) alterTable(s *pg.AlterTableStmt) {
 	r.alters(s.Relation, false)
 	for _, n := range s.Cmds {
 		cmd := n.GetAlterTableCmd()
+		switch cmd.GetSubtype() {
+		case pg.AlterTableType_AT_ColumnDefault, pg.AlterTableType_AT_SetExpression:
+			if cmd.Def != nil {
+				r.expressionOnly(cmd.Def)
+			}
+			continue
+		}
 		switch def := cmd.GetDef().GetNode().(type) {
 		case *pg.Node_ColumnDef:
 			r.constraints(def.ColumnDef.Constraints)
@@ -229,6 +280,7 @@ func (r *resolver) alterTable(s *pg.AlterTableStmt) {
 		case *pg.Node_Constraint:
 			r.constraints([]*pg.Node{cmd.Def})
 		case *pg.Node_PartitionCmd:
+			r.partitionBound(def.PartitionCmd.Bound)
 			r.alters(def.PartitionCmd.Name, false)
 		case *pg.Node_RangeVar: // INHERIT, NO INHERIT
 			r.alters(def.RangeVar, false)

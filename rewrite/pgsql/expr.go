@@ -141,8 +141,8 @@ func (r *resolver) tableColumn(t *table, parts []string, location int32, l *quer
 	if functions := r.userFunctions("", name); len(functions) > 0 {
 		return r.userCall(functions, []value{t.whole()}, nil)
 	}
-	if judgeFunction(systemSchema, name, "").known {
-		return r.builtinCall(name, []value{t.whole()})
+	if Judge(systemSchema, name, "").Known {
+		return r.judged(systemSchema, name, "", []value{t.whole()})
 	}
 	return r.noColumn(strings.Join(parts, "."), location)
 }
@@ -201,7 +201,7 @@ func (r *resolver) typeCast(c *pg.TypeCast, l *queryLevel) value {
 		r.fallible(v)
 		return derived(v)
 	}
-	if r.hasUserCast(name) || (to == "" && !castTotal(v.typ, name)) {
+	if r.hasUserCast(name) || (to == "" && !CastTotal(v.typ, name)) {
 		r.fallible(v)
 		out := derived(v)
 		out.typ = to
@@ -215,12 +215,12 @@ func (r *resolver) typeCast(c *pg.TypeCast, l *queryLevel) value {
 		out.typ = to
 		return out
 	}
-	if len(c.TypeName.Typmods) == 0 && castKeepsText(v.typ, to) {
+	if len(c.TypeName.Typmods) == 0 && CastKeepsText(v.typ, to) {
 		v.exact = v.exact && isTextType(v.typ)
 		v.typ = to
 		return v
 	}
-	if !castTotal(v.typ, to) {
+	if !CastTotal(v.typ, to) {
 		r.fallible(v)
 	}
 	out := derived(v)

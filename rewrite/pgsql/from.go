@@ -113,15 +113,24 @@ func (r *resolver) columnValue(c *ColumnInfo) value {
 	if t == nil {
 		return v
 	}
-	if t.Schema == systemSchema {
-		v.typ = t.Name
-	}
+	v.typ = r.baseType(t)
 	if rel := r.catalog.RelationByOID(t.Relation); t.Kind == 'c' && rel != nil {
 		for _, f := range rel.Columns { // its fields are all derived from the one labelled column
 			v.row = append(v.row, column{name: f.Name.Name, value: derived(value{Value: v.Value})})
 		}
 	}
 	return v
+}
+
+// baseType is the name of a built-in type, through domains; "" for any other.
+func (r *resolver) baseType(t *TypeInfo) string {
+	for t != nil && t.Kind == 'd' {
+		t = r.catalog.TypeByOID(t.Base)
+	}
+	if t == nil || t.Schema != systemSchema {
+		return ""
+	}
+	return t.Name
 }
 
 // maxDepth bounds views over views and functions calling functions.

@@ -311,7 +311,7 @@ func (r *resolver) do(s *pg.DoStmt) {
 	}
 	why := "it is written in " + language
 	if language == "plpgsql" {
-		l := &queryLevel{from: &namespace{}, args: &arguments{byName: map[string]value{}}}
+		l := &queryLevel{from: &namespace{}, args: &boundArguments{byName: map[string]value{}}}
 		_, why = r.plpgsqlBody("DO "+quoteLiteral(source), r.path, l)
 	}
 	if why != "" {

@@ -11,7 +11,7 @@ type queryLevel struct {
 	outer *queryLevel
 	with  []*cte
 	from  *namespace
-	args  *arguments // of the function whose body this is
+	args  *boundArguments // of the function whose body this is
 }
 
 // under opens a query inside l.
@@ -36,8 +36,8 @@ const (
 	cteResolved                  // columns holds
 )
 
-// arguments are the parameters of a function whose body is being resolved.
-type arguments struct {
+// boundArguments are the parameters of a function whose body is being resolved.
+type boundArguments struct {
 	function string   // whose they are
 	names    []string // by number
 	byNumber []value

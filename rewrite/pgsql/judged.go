@@ -1,0 +1,107 @@
+package pgsql
+
+import (
+	"sqlveil/rewrite"
+)
+
+// typesOf are the types of values as judgements go by them.
+func typesOf(args []value) []string {
+	types := make([]string, len(args))
+	for i, a := range args {
+		types[i] = a.typ
+	}
+	return types
+}
+
+// judged applies the judgement of a built-in or bundled function to its arguments.
+func (r *resolver) judged(schema, name, extension string, args []value) value {
+	j := JudgeCall(schema, name, extension, typesOf(args))
+	v := derived(args...)
+	v.typ = j.Returns
+	if name == "set_config" {
+		r.setConfig(args)
+	}
+	switch {
+	case j.Kind == Refused:
+		return r.unknown(rewrite.Refusal{
+			Code: rewrite.CodeFunction, Message: "function " + schema + "." + name + " reads data by itself and may not be called",
+			Hint: "Select from the tables themselves.",
+		})
+	case j.Kind == Sink && !v.None():
+		r.use(v, "an argument of "+name)
+		r.flow(nil, v, "function "+name)
+	}
+	r.failures(j, args)
+	if setReturning[name] { // how many rows come tells about the argument
+		r.use(v, "a set-returning function")
+	}
+	return v
+}
+
+// failures records the arguments whose values can make a call fail.
+func (r *resolver) failures(j Judgement, args []value) {
+	if j.Total() || j.Edge && storedValues(args) {
+		return
+	}
+	labelled := 0
+	for _, a := range args {
+		if r.labelled(a) {
+			labelled++
+		}
+	}
+	for i, a := range args {
+		if labelled > 1 || j.Fails(i) {
+			r.fallible(a)
+		}
+	}
+}
+
+// storedValues says whether all values are those of columns as they are stored.
+func storedValues(args []value) bool {
+	for _, a := range args {
+		if !a.exact {
+			return false
+		}
+	}
+	return true
+}
+
+// labelled says whether the policy has a label for a source of v.
+func (r *resolver) labelled(v value) bool {
+	for s := range v.Sources {
+		if _, ok := r.catalog.Label(r.scope.Policy, s.Column); ok || r.scope.Policy.UnlabelledMasked() && !s.Column.System {
+			return true
+		}
+	}
+	return false
+}
+
+// judgedOperator applies the judgement of the built-in operators of a name.
+func (r *resolver) judgedOperator(name string, args []value) (returns string) {
+	left, right := "-", args[len(args)-1].typ
+	if len(args) == 2 {
+		left = args[0].typ
+	}
+	j := JudgeOperation(name, left, right)
+	if !j.Known || j.Kind == Refused {
+		r.unsupported("operator " + name)
+		return ""
+	}
+	r.failures(j, args)
+	return j.Returns
+}
+
+// setReturning are the built-in functions that return as many rows as their
+// arguments say: pg_proc.proretset.
+var setReturning = map[string]bool{
+	"aclexplode": true, "generate_series": true, "generate_subscripts": true, "json_array_elements": true,
+	"json_array_elements_text": true, "json_each": true, "json_each_text": true, "json_object_keys": true,
+	"json_populate_recordset": true, "json_to_recordset": true, "jsonb_array_elements": true,
+	"jsonb_array_elements_text": true, "jsonb_each": true, "jsonb_each_text": true, "jsonb_object_keys": true,
+	"jsonb_path_query": true, "jsonb_path_query_tz": true, "jsonb_populate_recordset": true, "jsonb_to_recordset": true,
+	"pg_options_to_table": true, "pg_snapshot_xip": true, "regexp_matches": true, "regexp_split_to_table": true,
+	"string_to_table": true, "ts_debug": true, "ts_parse": true, "ts_token_type": true, "txid_snapshot_xip": true,
+	"unnest": true,
+	// of hstore and tablefunc
+	"each": true, "skeys": true, "svals": true, "normal_rand": true,
+}
