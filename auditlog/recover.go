@@ -28,7 +28,8 @@ const (
 const (
 	keyStart    = "start"
 	keyRotation = "rotation"
-	keyLost     = "lost" // the state with the key is gone: what follows is not bound to what was before
+	keySegment  = "segment" // no new key, but the one that the segment begins with
+	keyLost     = "lost"    // the state with the key is gone: what follows is not bound to what was before
 )
 
 var rotationBody = []byte(`"kind":"` + ChainKey + `","detail":{"reason":"` + keyRotation + `"`)

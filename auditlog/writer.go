@@ -215,13 +215,18 @@ func (w *writer) compose(dst []byte, s *state, e intake.Entry, origin []byte) []
 		s.link.Key = s.link.Key.Mix(s.fresh)
 		s.fresh = chain.Key{}
 	}
-	if !bytes.HasPrefix(e.Body, checkpointBody) {
+	if !bytes.HasPrefix(e.Body, checkpointBody) && !bytes.HasPrefix(e.Body, keyBody) {
 		w.unsigned++
 	}
 	return append(dst, '\n')
 }
 
-var checkpointBody = []byte(`"kind":"` + Checkpoint + `"`)
+// What a record of the chain itself begins with. Such records alone make
+// neither a checkpoint nor a new segment due.
+var (
+	checkpointBody = []byte(`"kind":"` + Checkpoint + `"`)
+	keyBody        = []byte(`"kind":"` + ChainKey + `"`)
+)
 
 // due does what time or size ask for.
 func (w *writer) due() error {
@@ -400,8 +405,24 @@ func (w *writer) rotate(now time.Time) error {
 		return err
 	}
 	w.publish(string(signed))
+	if err := w.introduce(); err != nil {
+		return err
+	}
 	w.log.keeper.tidy()
 	return old.Close()
+}
+
+// introduce puts on record, for the auditors only, the key that the segment
+// begins with: its MACs can then be checked when those before it are deleted.
+func (w *writer) introduce() error {
+	sealed, err := w.log.keys.Seal(w.state.link.Key[:])
+	if err != nil {
+		return err
+	}
+	w.owed = append(w.owed, Event{Kind: ChainKey, Detail: []Detail{
+		{"reason", keySegment}, {"log", w.state.log}, {"from", strconv.FormatUint(w.state.link.Seq, 10)}, {"sealed", sealed},
+	}})
+	return nil
 }
 
 // create opens the next segment.
