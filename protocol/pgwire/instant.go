@@ -16,11 +16,11 @@ const (
 	// from 0000-03-01 of the same calendar.
 	epochDays = 730_425
 
-	// The years that fit a date and a timestamp.
+	// The last years of a date and of a timestamp, and the first day of both.
 	// https://www.postgresql.org/docs/current/datatype-datetime.html
 	maxDateYear      = 5_874_897
 	maxTimestampYear = 294_276
-	minYear          = -4712 // 4713 BC
+	minDay           = -2_451_545 // 4714-11-24 BC, where Julian days begin
 )
 
 func (f form) decodeInstant(dst []byte, in *protocol.Cursor) ([]byte, bool) {
@@ -73,7 +73,7 @@ func decodeDate(dst []byte, days int32) ([]byte, bool) {
 	}
 	year, month, day := civil(int64(days))
 	dst = appendDay(dst, year, month, day)
-	return appendEra(dst, year), year >= minYear && year <= maxDateYear
+	return appendEra(dst, year), days >= minDay && year <= maxDateYear
 }
 
 func encodeDate(dst []byte, s *scanner) ([]byte, bool) {
@@ -107,7 +107,7 @@ func decodeTimestamp(dst []byte, micros int64, zoned bool) ([]byte, bool) {
 	if zoned {
 		dst = append(dst, "+00"...)
 	}
-	return appendEra(dst, year), year >= minYear && year <= maxTimestampYear
+	return appendEra(dst, year), days >= minDay && year <= maxTimestampYear
 }
 
 func encodeTimestamp(dst []byte, s *scanner, zoned bool) ([]byte, bool) {

@@ -77,7 +77,7 @@ func decodeInet(dst []byte, in *protocol.Cursor, cidr bool) ([]byte, bool) {
 	default:
 		return dst, false
 	}
-	if int(bits) > 8*len(raw) || (isCIDR != 0) != cidr {
+	if int(bits) > 8*len(raw) || (isCIDR != 0) != cidr || cidr && hostBits(address, int(bits)) {
 		return dst, false
 	}
 	dst = appendAddress(dst, address)
@@ -99,6 +99,12 @@ func appendAddress(dst []byte, address netip.Addr) []byte {
 	return netip.AddrFrom4([4]byte(raw[12:])).AppendTo(append(dst, "::"...))
 }
 
+// hostBits says whether there are bits to the right of the mask, which a cidr
+// does not have.
+func hostBits(address netip.Addr, bits int) bool {
+	return netip.PrefixFrom(address, bits).Masked().Addr() != address
+}
+
 func encodeInet(dst, text []byte, cidr bool) ([]byte, bool) {
 	host, mask, masked := bytes.Cut(text, []byte{'/'})
 	address, ok := parseAddress(host)
@@ -114,8 +120,8 @@ func encodeInet(dst, text []byte, cidr bool) ([]byte, bool) {
 		}
 		bits = n
 	}
-	if cidr && netip.PrefixFrom(address, int(bits)).Masked().Addr() != address {
-		return dst, false // the server takes no bits to the right of the mask
+	if cidr && hostBits(address, int(bits)) {
+		return dst, false
 	}
 	family := byte(familyIPv6)
 	if address.Is4() {

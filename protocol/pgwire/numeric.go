@@ -33,6 +33,7 @@ func decodeNumeric(dst []byte, in *protocol.Cursor) ([]byte, bool) {
 	if in.Err() != nil || scale > maxNumericScale {
 		return dst, false
 	}
+	n := numeric{digits: digits, weight: weight}
 	switch sign {
 	case numericNaN:
 		return append(dst, "NaN"...), true
@@ -40,14 +41,18 @@ func decodeNumeric(dst []byte, in *protocol.Cursor) ([]byte, bool) {
 		return append(dst, "Infinity"...), true
 	case numericNegInf:
 		return append(dst, "-Infinity"...), true
-	case numericNegative:
-		dst = append(dst, '-')
-	case numericPositive:
+	case numericPositive, numericNegative:
 	default:
 		return dst, false
 	}
-	n := numeric{digits: digits, weight: weight}
-	return n.append(dst, scale)
+	zero, ok := n.check(scale)
+	if !ok || zero && sign == numericNegative {
+		return dst, false
+	}
+	if sign == numericNegative {
+		dst = append(dst, '-')
+	}
+	return n.append(dst, scale), true
 }
 
 // numeric gives the digits of a number by their weight.
@@ -65,14 +70,31 @@ func (n numeric) at(weight int) int {
 	return int(protocol.Uint16At(n.digits[i:]))
 }
 
-func (n numeric) append(dst []byte, scale int) ([]byte, bool) {
+// check says whether the number is zero, and whether its digits are digits that
+// all show with this scale.
+func (n numeric) check(scale int) (zero, ok bool) {
+	zero = true
+	for i := 0; i < len(n.digits); i += 2 {
+		d := int(protocol.Uint16At(n.digits[i:]))
+		if d == 0 {
+			continue
+		}
+		zero = false
+		places := numericDigits * (i/2 - n.weight) // behind the point
+		for rest := d; rest%10 == 0; rest /= 10 {
+			places--
+		}
+		if d >= numericBase || places > scale {
+			return false, false
+		}
+	}
+	return zero, true
+}
+
+func (n numeric) append(dst []byte, scale int) []byte {
 	start := len(dst)
 	for w := n.weight; w >= 0; w-- {
-		d := n.at(w)
-		if d >= numericBase {
-			return dst, false
-		}
-		dst = append4(dst, d)
+		dst = append4(dst, n.at(w))
 	}
 	zeros := start
 	for zeros < len(dst) && dst[zeros] == '0' {
@@ -83,18 +105,14 @@ func (n numeric) append(dst []byte, scale int) ([]byte, bool) {
 		dst = append(dst, '0')
 	}
 	if scale == 0 {
-		return dst, true
+		return dst
 	}
 	dst = append(dst, '.')
 	end := len(dst) + scale
 	for w := -1; len(dst) < end; w-- {
-		d := n.at(w)
-		if d >= numericBase {
-			return dst, false
-		}
-		dst = append4(dst, d)
+		dst = append4(dst, n.at(w))
 	}
-	return dst[:end], true
+	return dst[:end]
 }
 
 func append4(dst []byte, d int) []byte {
@@ -118,7 +136,7 @@ func encodeNumeric(dst, text []byte) ([]byte, bool) {
 		return dst, false
 	}
 	whole = bytes.TrimLeft(whole, "0")
-	if len(fraction) > maxNumericScale || len(whole) > numericDigits*math.MaxInt16 {
+	if len(fraction) > maxNumericScale || len(whole) > numericDigits*(math.MaxInt16+1) {
 		return dst, false
 	}
 	return appendNumeric(dst, whole, fraction, sign), true

@@ -243,3 +243,21 @@ func TestReaderReady(t *testing.T) {
 		t.Error("ready within a message cut off")
 	}
 }
+
+// discard is a connection that takes everything.
+type discard struct{ net.Conn }
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// endless is a connection on which the same bytes come again and again.
+type endless struct {
+	net.Conn
+	stream []byte
+	at     int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.stream[e.at:])
+	e.at = (e.at + n) % len(e.stream)
+	return n, nil
+}

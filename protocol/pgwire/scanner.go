@@ -85,12 +85,12 @@ func (s *scanner) endDay(year, month, day, maxYear int64) (int64, bool) {
 	if s.word(" BC") || s.word("BC") {
 		year = 1 - year
 	}
-	if !s.done() || year < minYear || year > maxYear {
+	if !s.done() || year > maxYear {
 		return 0, false
 	}
 	days := daysOf(year, month, day)
 	_, _, same := civil(days)
-	return days, same == day // February has no 30th
+	return days, same == day && days >= minDay // and February has no 30th
 }
 
 // time reads a time of day.

@@ -58,7 +58,6 @@ type decoder struct {
 func (d *decoder) word(s string)  { d.words = append(d.words, s) }
 func (d *decoder) quote(b []byte) { d.word(quote(b)) }
 func (d *decoder) string()        { d.quote(d.in.CString()) }
-func (d *decoder) bare()          { d.word(string(d.in.CString())) }
 func (d *decoder) int32()         { d.word(strconv.Itoa(int(d.in.Int32()))) }
 
 // rest quotes what is left; nothing is an empty text.
