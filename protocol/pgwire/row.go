@@ -64,31 +64,40 @@ type CellRewriter interface {
 // RewriteRow appends the body of a DataRow to dst with the cells of some columns
 // rewritten; a nil rewriter leaves its column as it is. It fails when the row
 // does not have as many columns as there are rewriters.
+//
+// It is the one decoder without a Cursor: it runs for every cell of a result,
+// and checks the same things in half the time.
 func RewriteRow(dst, body []byte, columns []CellRewriter) ([]byte, error) {
-	c := protocol.Over(body)
-	if n := c.Count(4); n != len(columns) {
-		c.Fail(fmt.Sprintf("%d columns, %d expected", n, len(columns)))
+	if len(body) < 2 || int(protocol.Uint16At(body)) != len(columns) {
+		return dst, fmt.Errorf("DataRow: %w: not %d columns", protocol.ErrMalformed, len(columns))
 	}
-	kept := 0 // body[:kept] has been dealt with
+	at, kept := 2, 0 // body[:at] has been read, body[:kept] been dealt with
 	for _, column := range columns {
-		size := int(c.Int32())
+		if len(body)-at < lengthSize {
+			return dst, errCutOff
+		}
+		size := int(int32(protocol.Uint32At(body[at:])))
+		at += lengthSize
 		if size == null {
 			continue
 		}
-		cell := c.Take(size)
-		if column == nil || c.Err() != nil {
-			continue
+		if size < 0 || size > len(body)-at {
+			return dst, errCutOff
 		}
-		end := len(body) - c.Len()
-		dst = append(dst, body[kept:end-size-lengthSize]...)
-		dst, _ = appendRewritten(dst, cell, column)
-		kept = end
+		if column != nil {
+			dst = append(dst, body[kept:at-lengthSize]...)
+			dst, _ = appendRewritten(dst, body[at:at+size:at+size], column)
+			kept = at + size
+		}
+		at += size
 	}
-	if err := c.End(); err != nil {
-		return dst, failed("DataRow", err)
+	if at < len(body) {
+		return dst, fmt.Errorf("DataRow: %w: %d bytes too many", protocol.ErrMalformed, len(body)-at)
 	}
 	return append(dst, body[kept:]...), nil
 }
+
+var errCutOff = fmt.Errorf("DataRow: %w: a length exceeds the message", protocol.ErrMalformed)
 
 // appendRewritten appends a rewritten cell behind its length, and returns false
 // when it is NULL.
