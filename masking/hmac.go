@@ -1,6 +1,7 @@
 package masking
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -77,7 +78,7 @@ func (m *hmacMask) Append(dst, text []byte, t Type) ([]byte, bool) {
 	s := m.states.Get().(*macState)
 	defer m.states.Put(s)
 	s.mac.Reset()
-	s.mac.Write(text)
+	s.mac.Write(joinable(text, t))
 	sum := s.mac.Sum(s.sum[:0])
 	switch t.Kind {
 	case KindText:
@@ -90,6 +91,15 @@ func (m *hmacMask) Append(dst, text []byte, t Type) ([]byte, bool) {
 		return hex.AppendEncode(append(dst, neutralBytes...), sum[:tokenBytes]), true
 	}
 	return Neutral(dst, t)
+}
+
+// joinable is what of a value decides its token. The blanks that pad a char(n)
+// are no part of the value, and MySQL does not send them.
+func joinable(text []byte, t Type) []byte {
+	if t.Kind == KindText {
+		return bytes.TrimRight(text, " ")
+	}
+	return text
 }
 
 func (m *hmacMask) appendToken(dst, sum []byte, t Type) ([]byte, bool) {
@@ -125,11 +135,11 @@ func tokenLimit(t Type) uint64 {
 	case t.Kind == KindFloat:
 		return 1 << 53
 	case t.Kind == KindInteger:
-		return maxInteger(t)
+		return min(maxInteger(t), powersOf10[mostDigits])
 	case t.Precision == 0:
-		return powersOf10[len(powersOf10)-1]
+		return powersOf10[mostDigits]
 	}
-	return powersOf10[max(0, min(t.Precision-t.Scale, len(powersOf10)-1))]
+	return powersOf10[max(0, min(t.Precision-t.Scale, mostDigits))]
 }
 
 // appendUUIDToken appends a UUID of version 8, which RFC 9562 leaves to the
