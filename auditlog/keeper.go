@@ -36,9 +36,10 @@ type keeper struct {
 }
 
 func newKeeper(l *Log) *keeper {
-	k := &keeper{log: l, chore: make(chan struct{}, 1), steady: time.Now()}
+	k := &keeper{log: l, chore: make(chan struct{}, 1)}
+	k.unsure(0)
 	if l.options.now().Sub(time.UnixMicro(l.writer.until)) > suspicious {
-		k.steady = k.steady.Add(expireDoubt)
+		k.unsure(expireDoubt)
 	}
 	for _, a := range l.options.Anchors {
 		k.posts = append(k.posts, &post{log: l, anchor: a, notes: make(chan string, 1)})
@@ -207,7 +208,7 @@ func (l *Log) watch(ctx context.Context) {
 		step := wall.Sub(last) - time.Since(began)
 		last, began = wall, time.Now()
 		if step.Abs() >= clockStep {
-			l.keeper.unsteady()
+			l.keeper.unsure(expireDoubt)
 			l.alert("clock.step", fmt.Sprintf("the clock was moved by %s", step.Round(time.Millisecond)))
 		}
 	}
@@ -223,10 +224,10 @@ func (l *Log) watchDisk() {
 	l.flush.tell()
 }
 
-// unsteady puts off deletions.
-func (k *keeper) unsteady() {
+// unsure puts off deletions.
+func (k *keeper) unsure(length time.Duration) {
 	k.mu.Lock()
-	k.steady = time.Now().Add(expireDoubt)
+	k.steady = time.Now().Add(length)
 	k.mu.Unlock()
 }
 

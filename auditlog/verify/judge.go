@@ -192,7 +192,6 @@ func (v *verification) authenticate(s *scanned) (wrong int) {
 			keys[r.seq] = r
 		case v.key == nil:
 			v.newKey(s, r)
-			v.keySeq = number(r.Detail["from"])
 		}
 	}
 	for i, l := range s.lines {
@@ -235,6 +234,9 @@ func (v *verification) newKey(s *scanned, r special) {
 		}
 		return
 	}
-	key := chain.Key{}.Mix(fresh)
-	v.key, v.keySeq = &key, r.seq
+	key, seq := chain.Key{}.Mix(fresh), r.seq
+	if r.Detail["reason"] == "segment" {
+		key, seq = fresh, number(r.Detail["from"])
+	}
+	v.key, v.keySeq = &key, seq
 }
