@@ -30,6 +30,7 @@ type keeper struct {
 	chore chan struct{} // there may be segments to compress
 	posts []*post
 
+	files  sync.Mutex // one chore at a time
 	busy   since
 	mu     sync.Mutex // guards steady and the holds' file
 	steady time.Time  // the clock has run evenly since
@@ -128,6 +129,8 @@ func (l *Log) alert(rule, reason string) {
 
 // compressAll compresses the segments that are closed.
 func (k *keeper) compressAll(ctx context.Context) error {
+	k.files.Lock()
+	defer k.files.Unlock()
 	files, err := segment.List(k.log.options.Directory)
 	if err != nil {
 		return err

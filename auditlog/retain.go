@@ -109,6 +109,8 @@ func moment(t time.Time) string {
 // expire deletes the segments whose time is over: whole ones, the oldest
 // first, and none that is older than one under a hold.
 func (k *keeper) expire(ctx context.Context) error {
+	k.files.Lock()
+	defer k.files.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if time.Since(k.steady) < expireAfter {
