@@ -178,7 +178,7 @@ func (l *loader) column(r *row) {
 	}
 	c.TableColumn = rewrite.TableColumn{
 		Rel: rel.OID, Att: int16(r.number(1, 16)), Type: l.formats[typeRef{c.TypeOID, c.Typmod}],
-		Name: masking.Column{Database: l.catalog.Database, Schema: rel.Schema, Table: rel.Name, Name: r.text(2)},
+		Name:   masking.Column{Database: l.catalog.Database, Schema: rel.Schema, Table: rel.Name, Name: r.text(2)},
 		System: rel.System, View: !rel.System && (rel.Kind == 'v' || rel.Kind == 'm'),
 	}
 	if r.text(7) != "" {
@@ -221,10 +221,21 @@ func (l *loader) rule(r *row) {
 
 func (l *loader) view(r *row) {
 	rel := l.catalog.relations[r.oid(0)]
-	if rel == nil || rel.System || r.cells[1] == nil {
+	if rel == nil || rel.System || r.cells[1] == nil || !l.systemFirst() {
 		return
 	}
 	rel.Definition = strings.TrimSuffix(strings.TrimSpace(r.text(1)), ";")
+}
+
+// systemFirst says that operators of pg_catalog are found before any other:
+// pg_get_viewdef runs a query of its own which does not qualify them.
+func (l *loader) systemFirst() bool {
+	for _, schema := range l.catalog.DefinitionPath {
+		if schema != l.catalog.tempSchema {
+			return schema == systemFunctions
+		}
+	}
+	return false
 }
 
 func (l *loader) function(r *row) {

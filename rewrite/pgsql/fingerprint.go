@@ -63,11 +63,15 @@ const (
 		OPERATOR(pg_catalog.*) 2 OPERATOR(pg_catalog.+) a.attnotnull::pg_catalog.int4))))
 	FROM pg_catalog.pg_attribute a `
 
-	// hashColumns counts the columns of indexes and toast tables in: to leave
-	// them out would cost more than the reading that a new index brings about.
+	// hashColumns counts the columns of indexes in: to leave them out would cost
+	// more than the reading that a new index brings about. Toast tables come and
+	// go whenever a materialized view is refreshed.
 	hashColumns = hashColumn + `WHERE a.attrelid OPERATOR(pg_catalog.>=) 16384 AND a.attnum OPERATOR(pg_catalog.>) 0
 	AND NOT a.attisdropped AND NOT a.attrelid OPERATOR(pg_catalog.=) ANY (SELECT c.oid FROM pg_catalog.pg_class c
-		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE NOT {scope})`
+		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE NOT {scope})
+	AND NOT (a.attname OPERATOR(pg_catalog.=) ANY ('{chunk_id,chunk_seq,chunk_data}'::pg_catalog.name[])
+		AND a.attrelid OPERATOR(pg_catalog.=) ANY (SELECT c.oid FROM pg_catalog.pg_class c
+			WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_toast'::pg_catalog.regnamespace))`
 
 	hashTemporaryColumns = hashColumn + `JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
 	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
