@@ -13,8 +13,10 @@
 //   - The output is a valid value of the column's type and no longer than the
 //     column allows; what cannot be becomes the neutral value, and where a type
 //     has none, NULL.
-//   - A value too short to be masked in part is masked whole. Characters are
-//     counted, not bytes; text that is not UTF-8 is masked whole.
+//   - A value too short to be masked in part is masked whole: what remains is at
+//     most half of it, or two thirds if four characters are hidden (138****8000),
+//     or a surname, or a domain. Characters are counted, not bytes; text that is
+//     not UTF-8 is masked whole.
 //   - A mask depends on the value, the type and the key alone, never writes into
 //     its input and does not allocate.
 //
