@@ -12,8 +12,15 @@ import (
 	"time"
 )
 
-// straightSize is the size from which bytes are written without being gathered first.
-const straightSize = 8 << 10
+const (
+	// straightSize is the size from which bytes are written without being
+	// gathered first.
+	straightSize = BufferSize / 2
+
+	// pollSize is how much must wait to be flushed for another look at the input
+	// to be worth a system call.
+	pollSize = 4 << 10
+)
 
 // smallRest is the size up to which unread bytes are moved to make room before
 // the buffer is full.
@@ -40,6 +47,7 @@ type Conn struct {
 	conn net.Conn
 	raw  syscall.RawConn       // nil where reading cannot wait without a buffer (TLS, pipes)
 	try  func(fd uintptr) bool // c.tryRead, bound once so that it costs no allocation
+	once func(fd uintptr) bool // c.tryOnce, likewise
 	lead [1]byte               // the byte that a Conn without raw waits for
 	out  *Conn                 // flushed before c waits
 	in   []byte                // what has been read and not been consumed is in[r:]
@@ -53,7 +61,7 @@ type Conn struct {
 // NewConn returns a Conn over nc, which it owns from now on.
 func NewConn(nc net.Conn) *Conn {
 	c := &Conn{conn: nc, raw: rawConn(nc)}
-	c.try = c.tryRead
+	c.try, c.once = c.tryRead, c.tryOnce
 	return c
 }
 
@@ -91,28 +99,59 @@ func (c *Conn) Skip(n int) {
 // bring nothing. It fails with io.ErrShortBuffer when BufferSize bytes are
 // buffered already.
 func (c *Conn) Fill() error {
-	if c.out != nil {
+	c.makeRoom()
+	if c.in != nil && len(c.in) == cap(c.in) {
+		return io.ErrShortBuffer
+	}
+	if c.out != nil && c.out.pend != nil {
+		if more, err := c.poll(); more || err != nil {
+			return err
+		}
 		if err := c.out.Flush(); err != nil {
 			return &FlushError{err}
 		}
 	}
-	if c.r == len(c.in) {
-		c.release()
-		return c.wait()
+	switch {
+	case c.raw != nil:
+		return c.rawRead(c.try)
+	case c.in == nil:
+		return c.await()
+	default:
+		n, err := c.conn.Read(c.in[len(c.in):cap(c.in)])
+		return c.filled(n, err)
 	}
-	if c.r > 0 && (len(c.in)-c.r < smallRest || len(c.in) == cap(c.in)) {
+}
+
+// makeRoom gives the input buffer back when there is nothing in it, and moves
+// what is in it to the front when that is little or the buffer full.
+func (c *Conn) makeRoom() {
+	switch rest := len(c.in) - c.r; {
+	case rest == 0:
+		c.release()
+	case c.r > 0 && (rest < smallRest || len(c.in) == cap(c.in)):
 		c.in = c.in[:copy(c.in, c.in[c.r:])]
 		c.r = 0
 	}
-	if len(c.in) == cap(c.in) {
-		return io.ErrShortBuffer
+}
+
+// poll reads what has arrived already, if much waits to be flushed: a result
+// that comes faster than it can be passed on is written in larger pieces.
+func (c *Conn) poll() (more bool, err error) {
+	if c.raw == nil || len(c.out.pend) < pollSize || len(c.out.pend) > cap(c.out.pend)-smallRest {
+		return false, nil
 	}
-	n, err := c.conn.Read(c.in[len(c.in):cap(c.in)])
-	c.in = c.in[:len(c.in)+n]
-	if n > 0 {
-		return nil
+	before := len(c.in)
+	err = c.rawRead(c.once)
+	return len(c.in) > before, err
+}
+
+// rawRead lets try read, again and again as long as it returns false.
+func (c *Conn) rawRead(try func(fd uintptr) bool) error {
+	c.rerr = nil
+	if err := c.raw.Read(try); err != nil {
+		return err
 	}
-	return err
+	return c.rerr
 }
 
 // release gives the input buffer back.
@@ -123,21 +162,23 @@ func (c *Conn) release() {
 	c.in, c.r = nil, 0
 }
 
-// wait reads into a new buffer that is borrowed when there is something to read.
-func (c *Conn) wait() error {
-	if c.raw != nil {
-		c.rerr = nil
-		if err := c.raw.Read(c.try); err != nil {
-			return err
-		}
-		return c.rerr
-	}
+// await waits for a byte, and borrows a buffer for it then.
+func (c *Conn) await() error {
 	n, err := c.conn.Read(c.lead[:])
 	if n == 0 {
 		return err
 	}
 	c.in = append(borrow(), c.lead[0])
 	return nil
+}
+
+// filled accounts for n bytes read behind those in the buffer.
+func (c *Conn) filled(n int, err error) error {
+	c.in = c.in[:len(c.in)+n]
+	if n > 0 {
+		return nil
+	}
+	return err
 }
 
 // Write gathers p, or writes it straight on when it is long.

@@ -30,19 +30,24 @@ func rawOf(sc syscall.Conn) syscall.RawConn {
 	return raw
 }
 
-// tryRead reads into a buffer borrowed for the occasion. It returns false, and
-// keeps nothing, when there is nothing to read yet.
+// tryRead reads behind what is in the buffer, or into one that it borrows. It
+// returns false when there is nothing to read yet, and then keeps no buffer that
+// it borrowed.
 func (c *Conn) tryRead(fd uintptr) bool {
-	buf := borrow()
-	n, err := syscall.Read(int(fd), buf[:cap(buf)])
+	if c.in == nil {
+		c.in = borrow()
+	}
+	n, err := syscall.Read(int(fd), c.in[len(c.in):cap(c.in)])
 	for errors.Is(err, syscall.EINTR) {
-		n, err = syscall.Read(int(fd), buf[:cap(buf)])
+		n, err = syscall.Read(int(fd), c.in[len(c.in):cap(c.in)])
 	}
 	if n > 0 {
-		c.in = buf[:n]
+		c.in = c.in[:len(c.in)+n]
 		return true
 	}
-	giveBack(buf)
+	if len(c.in) == 0 {
+		c.release()
+	}
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
 		return false
@@ -51,5 +56,11 @@ func (c *Conn) tryRead(fd uintptr) bool {
 	default:
 		c.rerr = io.EOF
 	}
+	return true
+}
+
+// tryOnce is tryRead without waiting.
+func (c *Conn) tryOnce(fd uintptr) bool {
+	c.tryRead(fd)
 	return true
 }
