@@ -28,10 +28,11 @@ type file interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// osDisk is the operating system's.
+// osDisk is the operating system's. Its files can be read by the directory's
+// group, where auditors may be; the intake and the keys cannot.
 type osDisk struct{}
 
-func (osDisk) OpenFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o600) }
+func (osDisk) OpenFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o640) }
 func (osDisk) Stat(path string) (fs.FileInfo, error)        { return os.Stat(path) }
 func (osDisk) Rename(from, to string) error                 { return os.Rename(from, to) }
 func (osDisk) Remove(path string) error                     { return os.Remove(path) }

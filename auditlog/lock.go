@@ -14,7 +14,7 @@ import (
 // lockDirectory takes the lock that the writing process holds. The kernel lets
 // go of it when the process dies.
 func lockDirectory(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, segment.LockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, segment.LockFile), os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {
 		return nil, err
 	}

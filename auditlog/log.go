@@ -125,7 +125,7 @@ func Open(o Options) (*Log, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
-	if err := os.MkdirAll(o.Directory, 0o700); err != nil {
+	if err := os.MkdirAll(o.Directory, 0o750); err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
 	l := &Log{options: o, disk: o.disk, boot: NewID(), started: time.Now(), wake: make(chan struct{}, 1)}
@@ -320,6 +320,9 @@ func (l *Log) release() error {
 	}
 	if ring := l.ring.Load(); ring != nil {
 		errs = append(errs, ring.Close())
+	}
+	if l.control != nil {
+		l.control.close()
 	}
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())

@@ -138,6 +138,11 @@ func (w *writer) house(synced int64) error {
 			return err
 		}
 	}
+	if _, err := l.disk.Stat(l.path(segment.SocketFile)); errors.Is(err, fs.ErrNotExist) {
+		if err := l.control.listen(); err != nil {
+			return err
+		}
+	}
 	return l.keys.Restore(l.options.Keys)
 }
 

@@ -36,6 +36,7 @@ const (
 	KeyDirectory = "keys"
 	IndexFile    = "index.sqlite"
 	HoldsFile    = "holds.json"
+	SocketFile   = "audit.sock" // where other processes ask the writing one for a record
 )
 
 // MaxLine bounds a line, far above what a log writes.
