@@ -18,8 +18,11 @@ var errNoTLS = errors.New("the server does not accept TLS")
 // dial connects to the server, encrypted as the mode says. It never falls back
 // from a handshake that failed.
 func (r *Relay) dial(ctx context.Context) (*protocol.Conn, error) {
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, r.Network, r.Address)
+	connect := r.Dial
+	if connect == nil {
+		connect = new(net.Dialer).DialContext
+	}
+	nc, err := connect(ctx, r.Network, r.Address)
 	if err != nil {
 		return nil, err
 	}

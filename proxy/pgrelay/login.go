@@ -35,10 +35,7 @@ func (c *conn) logIn(ctx context.Context) (started bool, err error) {
 	}
 	ctx, done := context.WithTimeout(ctx, timeout)
 	defer done()
-	deadline := time.Now().Add(timeout)
-	if err := c.client.SetDeadline(deadline); err != nil {
-		return false, err
-	}
+	c.deadline(time.Now().Add(timeout))
 	startup, err := c.open(ctx)
 	if err != nil || startup == nil {
 		return false, err
@@ -55,10 +52,17 @@ func (c *conn) logIn(ctx context.Context) (started bool, err error) {
 	if err != nil || !started {
 		return started, err
 	}
-	if err := c.client.SetDeadline(time.Time{}); err != nil {
-		return false, err
+	c.deadline(time.Time{})
+	return true, nil
+}
+
+// deadline bounds what is done with either connection. It can fail only on one
+// that is closed, which the next read or write will tell.
+func (c *conn) deadline(t time.Time) {
+	_ = c.client.SetDeadline(t)
+	if c.server != nil {
+		_ = c.server.SetDeadline(t)
 	}
-	return true, c.server.SetDeadline(time.Time{})
 }
 
 // open answers what comes before the StartupMessage and returns that. It is nil

@@ -83,8 +83,15 @@ func (b *portal) complete(f *flight, q *session.Query) {
 	}
 }
 
-// judged replaces the plan of a portal that has not been executed.
+// judged replaces the plan of a portal that has not been executed, and with it
+// whatever was prepared by the old one.
 func (b *portal) judged(f *flight, p *session.Prepared) {
+	st := &statement{}
+	if old, ok := b.prepared.Wire.(*statement); ok {
+		st.shape.Store(old.shape.Load())
+		st.batch = old.batch
+	}
+	p.Wire = st
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b.prepared = p

@@ -38,6 +38,9 @@ type Relay struct {
 	ClientTLS    *tls.Config // for the modes other than disable: GetCertificate, ClientCAs
 	ClientTLSMod TLSMode
 
+	// Dial connects to the server; a net.Dialer does when nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	LoginTimeout time.Duration // from the first byte to ReadyForQuery; a minute when zero
 	WriteTimeout time.Duration // a peer that takes nothing for so long is given up; never when zero
 

@@ -31,6 +31,7 @@ type up struct {
 
 	batch    uint64 // number of the batch being sent: what fails takes the rest of it along
 	open     bool   // something of the batch has been sent
+	doomed   bool   // a message of the batch was refused: the server skips the rest
 	parseMsg pgwire.Parse
 	bindMsg  pgwire.Bind
 	asked    int    // questions of ours so far
@@ -135,8 +136,11 @@ func (u *up) message(ctx context.Context, h pgwire.Header) error {
 	if u.flight.copying() && u.session.Masked() {
 		return errCopying
 	}
+	if u.doomed {
+		return nil
+	}
 	if u.flight.ignoring() {
-		return u.ignored(h)
+		return u.ignored()
 	}
 	u.session.NextMessage()
 	switch h.Type {
@@ -159,7 +163,7 @@ func (u *up) message(ctx context.Context, h pgwire.Header) error {
 }
 
 // ignored drops a message that the server would ignore.
-func (u *up) ignored(h pgwire.Header) error {
+func (u *up) ignored() error {
 	if u.session.Masked() {
 		return nil
 	}
@@ -187,7 +191,7 @@ func (u *up) sync() error {
 // before.
 func (u *up) nextBatch() {
 	u.batch++
-	u.open = false
+	u.open, u.doomed = false, false
 	u.session.NextBatch()
 }
 
@@ -215,6 +219,7 @@ var refusedText = []byte("refused by sqlveil")
 // refused, so that it keeps the state of the transaction and of the batch.
 func (u *up) failing(e *entry, why *session.Refusal) error {
 	e.refusal = why
+	u.doomed = e.kind.batched()
 	return u.send(e, func() error {
 		switch e.kind {
 		case query:

@@ -19,6 +19,8 @@ type Prepared struct {
 	scope *rewrite.Scope // nil: not planned, for a role that sees everything
 	plans []*rewrite.Plan
 	owned bool // plans is not shared with the planner
+
+	cursor *Portal // whose query this is, when SQL declared it
 }
 
 // Prepare plans the statements of a text. The error is a *[Refusal] that is
@@ -117,10 +119,11 @@ func unplanned(text string) []*rewrite.Plan {
 // text, or one too long to be planned; start is how it begins.
 func (s *Session) Unplanned(start string) *Prepared { return &Prepared{plans: unplanned(start)} }
 
-// CursorQuery is the query of a cursor that SQL declared.
+// CursorQuery is the query of a cursor that SQL declared, judged by the policy in
+// force.
 func (s *Session) CursorQuery(portal *Portal) *Prepared {
-	p := portal.Prepared
-	return &Prepared{Text: p.Text, scope: p.scope, plans: []*rewrite.Plan{s.cursorPlan(portal)}, owned: true}
+	p := s.judgedPortal(portal)
+	return &Prepared{Text: p.Text, scope: p.scope, plans: []*rewrite.Plan{cursorPlan(p, portal.Index)}, owned: true, cursor: portal}
 }
 
 // Open says whether the statements pass untouched: the role sees everything.
@@ -209,9 +212,12 @@ func (s *Session) Rejudge(p *Prepared) (*Prepared, error) {
 // rejudged plans p again with the names as they were and the policy of now. What
 // a FETCH or an EXECUTE took over from elsewhere is refused, being unknown here.
 func (s *Session) rejudged(p *Prepared) *Prepared {
+	if p.cursor != nil {
+		return s.CursorQuery(p.cursor)
+	}
 	scope := *p.scope
 	scope.Policy, scope.Role = s.policy, s.role
-	q := &Prepared{Text: p.Text, Wire: p.Wire, scope: &scope}
+	q := &Prepared{Text: p.Text, scope: &scope, owned: true}
 	for i, plan := range s.options.Planner.Plan(scope, p.Text) {
 		if plan.Effect.Fetch != "" || plan.Effect.Execute != "" {
 			plan = merged(plan, p.plans[i])

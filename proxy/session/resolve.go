@@ -12,14 +12,15 @@ const deepestExecute = 4
 
 // resolve completes the plans of statements that speak of what earlier
 // statements made: FETCH returns the columns of a cursor, EXECUTE runs a
-// prepared statement. It refuses what depends on an earlier statement of the
-// same text in a way that cannot be foreseen.
+// prepared statement. What an earlier statement of the same text does to names the
+// dialect has seen to; but a prepared statement is planned here, under the names
+// as they are now, and so refused behind a statement that changes them.
 func (s *Session) resolve(ctx context.Context, p *Prepared, depth int) error {
 	var earlier []Change // what the statements before make of names
 	moved := false
 	for i := range p.plans {
 		plan := p.plans[i]
-		if moved && readsNames(plan) {
+		if moved && plan.Effect.Execute != "" {
 			s.set(p, i, refused(plan, unpredictedRefusal()))
 			continue
 		}
@@ -75,23 +76,28 @@ func (s *Session) resolveFetch(ctx context.Context, plan *rewrite.Plan, earlier 
 	if !known {
 		return refused(plan, cursorRefusal(plan.Effect.Fetch)), nil
 	}
-	return merged(plan, s.cursorPlan(c.Portal)), nil
+	return merged(plan, cursorPlan(s.judgedPortal(c.Portal), c.Portal.Index)), nil
 }
 
-// cursorPlan is the plan of a cursor's query, judged by the policy in force.
-func (s *Session) cursorPlan(portal *Portal) *rewrite.Plan {
+// judgedPortal is what a portal was made of, judged by the policy in force.
+func (s *Session) judgedPortal(portal *Portal) *Prepared {
 	p := portal.Prepared
 	if p.scope != nil && p.scope.Policy != s.policy {
-		p = s.rejudged(p)
+		return s.rejudged(p)
 	}
-	if portal.Index >= len(p.plans) {
+	return p
+}
+
+// cursorPlan is the plan of the query of a cursor that the statement with this
+// index made.
+func cursorPlan(p *Prepared, i int) *rewrite.Plan {
+	if i >= len(p.plans) {
 		return doomed(&rewrite.Plan{})
 	}
-	plan := p.plans[portal.Index]
-	if plan.Effect.Cursor != nil {
-		return plan.Effect.Cursor
+	if plan := p.plans[i].Effect.Cursor; plan != nil {
+		return plan
 	}
-	return plan
+	return p.plans[i]
 }
 
 // resolveExecute gives an EXECUTE what its statement returns, reads and does.
