@@ -88,16 +88,42 @@ func List(dir string) ([]File, error) {
 }
 
 // Open returns the lines of a segment as they were written.
-func Open(f File) (io.ReadCloser, error) {
+func Open(f File) (io.ReadCloser, error) { return OpenCounted(f, nil) }
+
+// OpenCounted is Open that tells how many bytes of the file are read, which for
+// a compressed segment are fewer than there are to be had.
+func OpenCounted(f File, read func(int64)) (io.ReadCloser, error) {
 	file, err := os.Open(f.Path)
-	if err != nil || !f.Compressed {
-		return file, err
+	if err != nil {
+		return nil, err
 	}
-	decoder, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1))
+	in := &counted{file, read}
+	if !f.Compressed {
+		return in, nil
+	}
+	decoder, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1))
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return &unpacked{decoder, file}, nil
+}
+
+type counted struct {
+	*os.File
+	read func(int64)
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.File.Read(p)
+	if c.read != nil {
+		c.read(int64(n))
+	}
+	return n, err
+}
+
+// WriteTo is not the file's, which would not count.
+func (c *counted) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{c})
 }
 
 type unpacked struct {

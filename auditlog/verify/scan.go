@@ -79,12 +79,12 @@ func (s *scanned) last() (l line) {
 // scan reads a segment and checks what can be checked within it.
 func scan(ctx context.Context, dir string, f segment.File, read func(int64)) *scanned {
 	s := &scanned{file: f}
-	r, err := segment.Open(f)
+	r, err := segment.OpenCounted(f, read)
 	if errors.Is(err, fs.ErrNotExist) && !f.Compressed { // compressed since it was listed
 		if files, listErr := segment.List(dir); listErr == nil {
 			for _, again := range files {
 				if again.Name == f.Name {
-					r, err = segment.Open(again)
+					r, err = segment.OpenCounted(again, read)
 				}
 			}
 		}
@@ -94,17 +94,11 @@ func scan(ctx context.Context, dir string, f segment.File, read func(int64)) *sc
 		return s
 	}
 	h := chain.NewHasher()
-	unreported := int64(0)
 	err = segment.Lines(r, func(number int, text []byte) error {
 		s.bytes += int64(len(text)) + 1
-		if unreported += int64(len(text)) + 1; unreported > 1<<20 {
-			read(unreported)
-			unreported = 0
-		}
 		s.add(h, number, text)
 		return ctx.Err()
 	})
-	read(unreported)
 	switch {
 	case errors.Is(err, segment.ErrTorn):
 		s.torn = true

@@ -137,7 +137,7 @@ func (v *verification) find(f Finding) { v.report.Findings = append(v.report.Fin
 
 // prepare reads what is said about the segments outside them.
 func (v *verification) prepare() (err error) {
-	if v.live, err = locked(v.dir); err != nil {
+	if v.live, err = Live(v.dir); err != nil {
 		return err
 	}
 	if err := v.readHead(); err != nil {
@@ -210,8 +210,8 @@ func (v *verification) open(signed []byte, where Finding) *chain.Checkpoint {
 	return c
 }
 
-// locked reports whether a process writes the log.
-func locked(dir string) (bool, error) {
+// Live reports whether a process writes the log.
+func Live(dir string) (bool, error) {
 	f, err := os.Open(filepath.Join(dir, segment.LockFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
