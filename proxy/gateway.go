@@ -100,7 +100,7 @@ func (g *gateway) openListener(settings *config.Listener) (*listener, error) {
 	l := &listener{settings: *settings, socket: socket, catalogs: wire.catalogs(settings)}
 	l.tls.Store(settings.TLS.Config)
 	l.server = &session.Server{
-		Relay: wire.relay(settings, l.clientTLS()),
+		Relay: wire.relay(settings, l.tls.Load),
 		Options: session.Options{
 			Listener: settings.Name,
 			Protocol: settings.Protocol,
@@ -126,17 +126,6 @@ func subjects(log *auditlog.Log) func(*masking.Class, []byte) auditlog.SubjectKe
 		defer hashers.Put(hasher)
 		return hasher.Key(class.Name, text)
 	}
-}
-
-// clientTLS is a configuration that stays while what it points to is replaced
-// by reloads; nil when the listener does without TLS.
-func (l *listener) clientTLS() *tls.Config {
-	if l.settings.TLS.Config == nil {
-		return nil
-	}
-	config := l.settings.TLS.Config.Clone()
-	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return l.tls.Load(), nil }
-	return config
 }
 
 // listen listens on an address. A unix socket that nobody serves any more is in
@@ -172,6 +161,7 @@ func (g *gateway) serve(ctx context.Context, drain time.Duration) error {
 		})
 	}
 	if g.admin != nil {
+		g.log.Info().Stringer("address", g.admin.socket.Addr()).Msg("admin")
 		wg.Go(func() { g.admin.serve(ctx, stop) })
 	}
 	<-ctx.Done()

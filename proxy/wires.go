@@ -16,7 +16,7 @@ import (
 // A wire is one wire protocol: who relays it, and whose SQL it carries.
 type wire struct {
 	dialect  rewrite.Dialect
-	relay    func(l *config.Listener, client *tls.Config) session.Relay
+	relay    func(l *config.Listener, client func() *tls.Config) session.Relay
 	catalogs func(l *config.Listener) catalogs
 	scope    func(ctx context.Context, l *config.Listener, database string) (*rewrite.Scope, error) // what explain plans in
 }
@@ -34,7 +34,7 @@ var wires = map[string]wire{
 
 func wireNames() []string { return slices.Sorted(maps.Keys(wires)) }
 
-func postgresRelay(l *config.Listener, client *tls.Config) session.Relay {
+func postgresRelay(l *config.Listener, client func() *tls.Config) session.Relay {
 	network, address := postgresAddress(l.Server.Address)
 	return &pgrelay.Relay{
 		Network:      network,

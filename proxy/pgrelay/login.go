@@ -164,7 +164,7 @@ func (c *conn) directTLS(ctx context.Context) error {
 // clientTLS is the listener's configuration. Sessions are not resumed: a client's
 // certificate is looked at anew each time.
 func (c *conn) clientTLS() *tls.Config {
-	config := c.relay.ClientTLS.Clone()
+	config := c.relay.ClientTLS().Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.NextProtos = []string{pgwire.ALPN}
 	config.SessionTicketsDisabled = true

@@ -35,7 +35,7 @@ type Relay struct {
 
 	ServerTLS    *tls.Config // for the modes other than disable: certificate authorities, a certificate of ours
 	ServerTLSMod TLSMode
-	ClientTLS    *tls.Config // for the modes other than disable: GetCertificate, ClientCAs
+	ClientTLS    func() *tls.Config // for the modes other than disable: the certificate and ClientCAs of now
 	ClientTLSMod TLSMode
 
 	// Dial connects to the server; a net.Dialer does when nil.
