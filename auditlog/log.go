@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -323,6 +324,9 @@ func (l *Log) release() error {
 	}
 	if l.control != nil {
 		l.control.close()
+		if err := os.Remove(l.path(segment.SocketFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())
