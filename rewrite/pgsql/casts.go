@@ -18,7 +18,7 @@ var castFamilies = map[string][]string{
 	"int2":        {"int4", "int8", "numeric", "float4", "float8"},
 	"int4":        {"int8", "numeric", "float4", "float8", "bool", "oid", "bit"},
 	"int8":        {"numeric", "float4", "float8", "bit"},
-	"numeric":     {"float4", "float8"},
+	"numeric":     {"float8"},
 	"float4":      {"float8"},
 	"oid":         {"int8", "int4", "regclass", "regtype", "regproc", "regnamespace", "regrole"},
 	"regclass":    {"oid", "int8", "int4"},
@@ -79,7 +79,7 @@ func CastKeepsText(from, to string) bool {
 // function gives.
 func textKept(from string) bool {
 	switch from {
-	case "text", "varchar", "bpchar", "name", "char", "int2", "int4", "int8", "numeric", "float4", "float8", "date", "time",
+	case "text", "varchar", "bpchar", "name", "int2", "int4", "int8", "numeric", "float4", "float8", "date", "time",
 		"timetz", "timestamp", "timestamptz", "interval", "uuid", "json", "jsonb", "xml", "money", "macaddr", "macaddr8":
 		return true
 	}

@@ -3,6 +3,7 @@ package pgsql
 import (
 	_ "embed" // the list of functions below
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,7 @@ type Judgement struct {
 	// several dimensions: not on a column's values as they are stored, unless
 	// data of the caller's choice is mixed in.
 	Edge    bool
+	Set     bool   // the result may be many rows, as many as the arguments say
 	Returns string // the result's type by its name in pg_type, "" when it depends on the call
 
 	safe arguments
@@ -158,7 +160,7 @@ func (o judgedOverload) matches(types []string) match {
 		case t == want:
 		case t == "" || t == "unknown":
 			found = perhaps
-		case want == anyNonArray && !strings.HasPrefix(t, arrayPrefix):
+		case want == anyNonArray && !isArrayType(t):
 		default:
 			return never
 		}
@@ -166,10 +168,15 @@ func (o judgedOverload) matches(types []string) match {
 	return found
 }
 
+// isArrayType says whether a type is one of arrays; pg_stats has columns of anyarray.
+func isArrayType(typ string) bool {
+	return strings.HasPrefix(typ, arrayPrefix) || typ == "anyarray" || typ == "anycompatiblearray"
+}
+
 // worse is a judgement that holds for both: nothing is safe that is not in each.
 func worse(a, b Judgement) Judgement {
 	j := Judgement{
-		Kind: min(a.Kind, b.Kind), Known: a.Known && b.Known, safe: a.safe & b.safe,
+		Kind: min(a.Kind, b.Kind), Known: a.Known && b.Known, Set: a.Set || b.Set, safe: a.safe & b.safe,
 		Edge: (a.Edge || a.Total()) && (b.Edge || b.Total()) && (a.Edge || b.Edge),
 	}
 	if a.Returns == b.Returns {
@@ -195,7 +202,7 @@ func parseJudgements(text string) (map[qualified]*judgedName, error) {
 			owner = words[1]
 		case words[0] == "=":
 			now, err = parseJudgement(words[1:])
-		case len(words) <= 2:
+		case len(words) <= 3:
 			err = addJudgement(list, owner, words, now)
 		default:
 			err = fmt.Errorf("%d words", len(words))
@@ -210,7 +217,11 @@ func parseJudgements(text string) (map[qualified]*judgedName, error) {
 // addJudgement takes one line: a name, name/arity or name(type,type), and
 // perhaps the result's type.
 func addJudgement(list map[qualified]*judgedName, owner string, words []string, j Judgement) error {
-	if len(words) == 2 {
+	if len(words) > 1 && words[1] == "setof" {
+		j.Set = true
+		words = slices.Delete(words, 1, 2)
+	}
+	if len(words) > 1 {
 		j.Returns = words[1]
 	}
 	name, rest, typed := strings.Cut(words[0], "(")

@@ -56,11 +56,13 @@ func JudgeOperation(name, left, right string) Judgement {
 			return j
 		}
 	}
-	j := judgeOperation(name, left, right, geometry)
-	if !j.Known {
-		j = judgeOperation(name, left, right, true)
+	if j := judgeOperation(name, left, right, geometry); j.Known {
+		return j
 	}
-	return j
+	if j := judgeOperation(name, left, right, true); j.Known {
+		return j
+	}
+	return judgeOperation(name, "", "", true) // the server finds one by casts that are not known here, or fails
 }
 
 // besideLiteral returns the type of the operand that is not a literal.
@@ -132,7 +134,7 @@ var typeFamilies = [][]string{
 // where the operand is of another; when in doubt, yes.
 func accepts(declared, operand string) bool {
 	family := slices.IndexFunc(typeFamilies, func(f []string) bool { return slices.Contains(f, operand) })
-	array := strings.HasPrefix(operand, arrayPrefix)
+	array := isArrayType(operand)
 	switch {
 	case operand == "":
 		return true
