@@ -12,30 +12,42 @@ import (
 	"sqlveil/auditlog/segment"
 )
 
-// judge checks a segment against the one before it and against the checkpoints.
+// judge checks a segment against the one before it. Against the checkpoints it
+// is checked by settle: some stand in the next segment.
 func (v *verification) judge(s *scanned) {
 	v.names[s.file.Name] = true
 	v.report.Segments++
 	v.report.Records += uint64(len(s.lines))
 	v.report.Bytes += s.bytes
 	v.report.Findings = append(v.report.Findings, s.findings...)
-	growing := v.live && v.head != nil && s.file.Name >= v.head.Segment
-	if s.torn && !growing {
+	s.growing = v.live && v.head != nil && s.file.Name >= v.head.Segment
+	if s.torn && !s.growing {
 		v.find(Finding{s.file.Name, len(s.lines) + 1, 0, "is not complete"})
 	}
-	if len(s.lines) == 0 {
-		v.checkClaims(s)
+	if len(s.lines) > 0 {
+		v.join(s)
+		v.noteJumps(s)
+		for _, special := range s.specials {
+			v.special(s, special)
+		}
+		s.unauthentic = v.authenticate(s)
+		v.last = s.last()
+	}
+	v.settle()
+	v.open = s
+}
+
+// settle checks the segment before the last one that was judged.
+func (v *verification) settle() {
+	s := v.open
+	if s == nil {
 		return
 	}
-	v.join(s)
-	v.noteJumps(s)
-	for _, special := range s.specials {
-		v.special(s, special)
-	}
-	unauthentic := v.authenticate(s)
 	v.checkClaims(s)
-	v.uncovered(s, growing, unauthentic)
-	v.last = s.last()
+	if len(s.lines) > 0 {
+		v.uncovered(s)
+	}
+	v.open = nil
 }
 
 // join checks that the segment continues the one before.
@@ -73,11 +85,11 @@ func (v *verification) special(s *scanned, r special) {
 	where := Finding{Segment: s.file.Name, Line: r.line, Seq: r.seq}
 	switch r.kind {
 	case "chain.checkpoint":
-		if c := v.open([]byte(r.Detail["note"]), where); c != nil {
+		if c := v.read([]byte(r.Detail["note"]), where); c != nil {
 			v.claim(s, claim{c, "the checkpoint in it", where})
 		}
 	case "admin.retention":
-		if c := v.open([]byte(r.Detail["note"]), where); c != nil {
+		if c := v.read([]byte(r.Detail["note"]), where); c != nil {
 			v.retention[c.Segment] = c
 		}
 	case "audit.gap":
@@ -95,13 +107,14 @@ func (v *verification) special(s *scanned, r special) {
 	}
 }
 
-// claim adds a checkpoint. One about an earlier segment is judged at once.
+// claim adds a checkpoint. One about a segment that is settled already says
+// nothing new, unless it is about the whole of it.
 func (v *verification) claim(s *scanned, c claim) {
-	if c.Segment == s.file.Name {
+	if c.Segment == s.file.Name || v.open != nil && c.Segment == v.open.file.Name {
 		v.claims[c.Segment] = append(v.claims[c.Segment], c)
 		return
 	}
-	if r, known := v.roots[c.Segment]; known && (r.size != c.Size || r.hash != c.Root) {
+	if r, known := v.roots[c.Segment]; known && r.size == c.Size && r.hash != c.Root {
 		c.where.Problem = fmt.Sprintf("segment %s is not the one that its closing checkpoint is about", c.Segment)
 		v.find(c.where)
 	}
@@ -146,7 +159,7 @@ func (s *scanned) contradiction(c claim, good int) Finding {
 }
 
 // uncovered looks for lines behind the last signature.
-func (v *verification) uncovered(s *scanned, growing bool, unauthentic int) {
+func (v *verification) uncovered(s *scanned) {
 	covered := 0
 	for _, c := range v.claims[s.file.Name] {
 		covered = max(covered, int(min(c.Size, uint64(len(s.lines)))))
@@ -154,8 +167,8 @@ func (v *verification) uncovered(s *scanned, growing bool, unauthentic int) {
 	rest := len(s.lines) - covered
 	switch {
 	case rest == 0:
-	case growing && v.signedSoon(s.last().seq):
-	case v.key != nil && unauthentic == 0:
+	case s.growing && v.signedSoon(s.last().seq):
+	case v.key != nil && s.unauthentic == 0:
 		v.report.Notes = append(v.report.Notes, fmt.Sprintf(
 			"%s:%d: the last %d lines were not signed any more; their MACs are right", s.file.Name, covered+1, rest))
 	default:

@@ -63,6 +63,9 @@ type scanned struct {
 	specials []special
 	findings []Finding
 	torn     bool
+
+	growing     bool // a process is writing it
+	unauthentic int  // lines with a wrong MAC
 }
 
 func (s *scanned) find(line int, seq uint64, format string, args ...any) {

@@ -80,6 +80,7 @@ type verification struct {
 	head     *chain.Checkpoint
 	claims   map[string][]claim // by segment
 
+	open      *scanned        // judged, but not against the checkpoints yet
 	names     map[string]bool // segments that are there
 	last      line            // of the segments so far
 	roots     map[string]root
@@ -122,6 +123,7 @@ func Directory(ctx context.Context, dir string, o Options) (*Report, error) {
 	for s := range inOrder(ctx, dir, files, o.Progress) {
 		v.judge(s)
 	}
+	v.settle()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -151,7 +153,7 @@ func (v *verification) prepare() (err error) {
 			continue
 		}
 		where := Finding{Segment: segment.ManifestFile, Line: i + 1}
-		c := v.open([]byte(e.Note), where)
+		c := v.read([]byte(e.Note), where)
 		if c == nil {
 			continue
 		}
@@ -164,7 +166,7 @@ func (v *verification) prepare() (err error) {
 	}
 	for i, signed := range v.options.Anchored {
 		where := Finding{Segment: "anchored checkpoint", Line: i + 1}
-		if c := v.open(signed, where); c != nil {
+		if c := v.read(signed, where); c != nil {
 			v.report.Anchored++
 			v.claims[c.Segment] = append(v.claims[c.Segment], claim{c, "an anchored checkpoint", where})
 		}
@@ -182,7 +184,7 @@ func (v *verification) readHead() error {
 		return err
 	}
 	where := Finding{Segment: segment.HeadFile}
-	if v.head = v.open(signed, where); v.head != nil {
+	if v.head = v.read(signed, where); v.head != nil {
 		v.claims[v.head.Segment] = append(v.claims[v.head.Segment], claim{v.head, "the head", where})
 		v.report.Signed = v.head.Time
 		v.report.Log = v.head.Log
@@ -190,8 +192,8 @@ func (v *verification) readHead() error {
 	return nil
 }
 
-// open reads a checkpoint; one that does not fit is a finding.
-func (v *verification) open(signed []byte, where Finding) *chain.Checkpoint {
+// read reads a checkpoint; one that does not fit is a finding.
+func (v *verification) read(signed []byte, where Finding) *chain.Checkpoint {
 	c, err := chain.OpenCheckpoint(signed, v.options.Verifier)
 	if err != nil {
 		where.Problem = err.Error()
