@@ -68,6 +68,9 @@ func (d *down) ended(err error) error {
 	if words := d.last.Load(); words != nil {
 		return d.bye(words.state, words.message)
 	}
+	if !d.flight.stopping() {
+		return &session.EndError{Why: "server gone"}
+	}
 	return d.terminated()
 }
 

@@ -357,3 +357,10 @@ func (f *flight) stop() (idle bool) {
 	f.draining = true
 	return f.first == len(f.entries)
 }
+
+// stopping says whether nothing may be started any more.
+func (f *flight) stopping() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.draining
+}

@@ -1,6 +1,7 @@
 package pgrelay
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -162,13 +163,42 @@ func (c *conn) directTLS(ctx context.Context) error {
 }
 
 // clientTLS is the listener's configuration. Sessions are not resumed: a client's
-// certificate is looked at anew each time.
+// certificate is looked at anew each time. It notes the certificate that the
+// client gets to see.
 func (c *conn) clientTLS() *tls.Config {
 	config := c.relay.ClientTLS().Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.NextProtos = []string{pgwire.ALPN}
 	config.SessionTicketsDisabled = true
+	choose, fixed := config.GetCertificate, config.Certificates
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		certificate, err := chooseCertificate(hello, choose, fixed)
+		if err == nil && certificate != nil && len(certificate.Certificate) > 0 {
+			c.shown = certificate.Certificate[0]
+		}
+		return certificate, err
+	}
+	config.Certificates = nil
 	return config
+}
+
+// chooseCertificate does what crypto/tls does with a configuration's GetCertificate
+// and Certificates.
+func chooseCertificate(hello *tls.ClientHelloInfo, choose func(*tls.ClientHelloInfo) (*tls.Certificate, error), fixed []tls.Certificate) (*tls.Certificate, error) {
+	if choose != nil {
+		if certificate, err := choose(hello); certificate != nil || err != nil {
+			return certificate, err
+		}
+	}
+	for i := range fixed {
+		if hello.SupportsCertificate(&fixed[i]) == nil {
+			return &fixed[i], nil
+		}
+	}
+	if len(fixed) == 0 {
+		return nil, errors.New("no certificate is configured")
+	}
+	return &fixed[0], nil
 }
 
 // caller is what a startup packet and a connection tell of the client.
@@ -272,14 +302,18 @@ func (c *conn) challenge(s *pgwire.Startup, f pgwire.Frame) (in bool, err error)
 	return false, c.bye(pgwire.StateInvalidAuthorization, "the server asks for an authentication that cannot pass through a proxy (GSSAPI, SSPI)")
 }
 
-// offerSASL offers the client what works through us. Channel binding does not: it
-// ties the login to the certificate that the client sees, which is ours.
+// offerSASL offers the client what works through us. Channel binding ties the
+// login to the certificate that the client sees, so it works only where that is
+// the server's own.
 func (c *conn) offerSASL(s *pgwire.Startup, rest []byte) error {
 	offered, err := pgwire.DecodeMechanisms(rest)
 	if err != nil {
 		return err
 	}
-	kept := pgwire.WithoutChannelBinding(offered)
+	kept := offered
+	if !c.sameCertificate() {
+		kept = pgwire.WithoutChannelBinding(offered)
+	}
 	if len(kept) == 0 {
 		return c.bye(pgwire.StateInvalidAuthorization, "the server insists on channel binding, which cannot pass through a proxy")
 	}
@@ -292,6 +326,14 @@ func (c *conn) offerSASL(s *pgwire.Startup, rest []byte) error {
 	return c.passAnswer(func(body []byte) error { return c.checkBinding(s, body) })
 }
 
+// sameCertificate says whether the client was shown the certificate that the
+// server showed us: then what binds a login to one binds it to the other.
+// https://www.rfc-editor.org/rfc/rfc5929#section-4
+func (c *conn) sameCertificate() bool {
+	server := c.server.TLS()
+	return server != nil && len(server.PeerCertificates) > 0 && c.shown != nil && bytes.Equal(c.shown, server.PeerCertificates[0].Raw)
+}
+
 // checkBinding turns away a client that would be refused in words that it cannot
 // understand: it says that it could bind the channel but was not offered to, and
 // a server that did offer it over its own TLS connection takes that for an attack.
@@ -301,12 +343,12 @@ func (c *conn) checkBinding(s *pgwire.Startup, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if c.server.TLS() == nil || !strings.HasPrefix(string(response), "y") {
+	if c.server.TLS() == nil || c.sameCertificate() || !strings.HasPrefix(string(response), "y") {
 		return nil
 	}
 	c.session.LoginFailed(caller(s, c.client), pgwire.StateInvalidAuthorization, "channel binding on both sides")
 	return c.bye(pgwire.StateInvalidAuthorization,
-		"channel binding cannot pass through a proxy that ends TLS on both sides: connect with channel_binding=disable, or let the proxy reach the server without TLS")
+		"channel binding cannot pass through a proxy that ends TLS on both sides: connect with channel_binding=disable, give the proxy the server's certificate, or let it reach the server without TLS")
 }
 
 // passAnswer passes the client's answer to a challenge on.

@@ -61,6 +61,8 @@ type conn struct {
 	fromServer *pgwire.Reader
 	toServer   *pgwire.Writer // the up pump's, once both run
 
+	shown []byte // the certificate that the client saw
+
 	flight *flight
 	up     up
 	down   down

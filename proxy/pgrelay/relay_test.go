@@ -146,7 +146,7 @@ func newRig(t testing.TB, change ...func(*Relay)) *rig {
 		FROM generate_series(1, 100) i;
 		CREATE SCHEMA other;
 		CREATE TABLE other.person (id int, name text, mobile text, salary int, born date, hired timestamptz, secret text);
-		INSERT INTO other.person VALUES (1, 'other', '13999999999', 5, '1999-09-09', now(), 'hidden');
+		INSERT INTO other.person VALUES (1, 'other', '13999999999', 5, '1999-09-09', NULL, 'hidden');
 		GRANT ALL ON ALL TABLES IN SCHEMA public, other TO public;
 		GRANT ALL ON SCHEMA public, other TO public;
 	`)

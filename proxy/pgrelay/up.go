@@ -65,13 +65,20 @@ func (u *up) run(ctx context.Context) error {
 // closes the connection.
 func (u *up) leave() error {
 	u.left.Store(true)
-	if err := u.out.Terminate(); err != nil {
-		return &session.EndError{Why: "server gone", Err: err}
+	err := u.out.Terminate()
+	if err == nil {
+		err = u.out.Flush()
 	}
-	if err := u.out.Flush(); err != nil {
-		return &session.EndError{Why: "server gone", Err: err}
+	if err != nil {
+		u.serverLost()
 	}
 	return nil
+}
+
+// serverLost gives the down pump a moment to read what the server said before it
+// went.
+func (u *up) serverLost() {
+	_ = u.server.SetReadDeadline(time.Now().Add(lastWordsTimeout)) // fails only on a closed connection
 }
 
 // ended is the end of what the client sends.
@@ -79,7 +86,8 @@ func (u *up) ended(err error) error {
 	var flush *protocol.FlushError
 	switch {
 	case errors.As(err, &flush):
-		return &session.EndError{Why: "server gone", Err: flush.Err}
+		u.serverLost()
+		return nil
 	case errors.Is(err, io.EOF):
 		return u.leave() // answers may still be read
 	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrTooLarge):

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,6 +34,7 @@ type Session struct {
 	scope   *rewrite.Scope // nil before the first statement and when something in it changed
 	policy  *masking.Policy
 	role    *masking.Role
+	masked  atomic.Bool     // of role
 	catalog rewrite.Catalog // what the scope was made with
 	own     rewrite.Catalog // what this session alone sees, nil when that is what all see
 	ownBase uint64          // version of the common catalog when own was read
@@ -133,8 +135,9 @@ func (s *Session) LoginFailed(caller masking.Caller, state, reason string) {
 	s.append(e, auditlog.AuthFail, true)
 }
 
-// Masked says whether the role in force sees some data masked.
-func (s *Session) Masked() bool { return !s.role.SeesAll() }
+// Masked says whether the role in force sees some data masked. It may be called
+// on either side.
+func (s *Session) Masked() bool { return s.masked.Load() }
 
 // RoleName is the role's name in the policy.
 func (s *Session) RoleName() string { return s.role.Name() }
@@ -146,6 +149,7 @@ func (s *Session) matchRole(p *masking.Policy) bool {
 		return false
 	}
 	s.policy, s.role, s.scope = p, role, nil
+	s.masked.Store(!role.SeesAll())
 	s.begin.Who.Role = role.Name()
 	return true
 }

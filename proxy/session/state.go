@@ -13,6 +13,7 @@ type state struct {
 	catalogDirty bool // the catalog has to be read again
 	touched      bool // a statement of the open transaction changed one of them
 	catalog      bool // it was the catalog: nobody else sees that before the commit
+	redefined    bool // a statement of it said so, instead of merely being able to
 	moving       int  // statements in flight that may change them
 }
 
@@ -33,6 +34,7 @@ func (s *state) happened(e *rewrite.Effect) {
 		if e.Catalog || e.Opaque || e.ForgetAll {
 			s.catalog, s.catalogDirty = true, true
 		}
+		s.redefined = s.redefined || e.Catalog
 	}
 	if e.End {
 		s.undone()
@@ -48,7 +50,7 @@ func (s *state) undone() {
 // over notes that no transaction is open.
 func (s *state) over() {
 	s.undone()
-	s.touched, s.catalog = false, false
+	s.touched, s.catalog, s.redefined = false, false, false
 }
 
 // unsettled says whether something has to be found out before names can be
@@ -59,7 +61,7 @@ func (s *state) unsettled() bool { return s.pathDirty || s.catalogDirty || s.mov
 // the down side.
 func (s *Session) TransactionOver() {
 	s.mu.Lock()
-	redefined := s.state.catalog
+	redefined := s.state.redefined
 	s.state.over()
 	s.names.transactionOver()
 	s.mu.Unlock()
