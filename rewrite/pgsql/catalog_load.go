@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"sqlveil/masking"
@@ -30,41 +29,27 @@ var catalogVersions atomic.Uint64
 // Load reads a snapshot of the database that ask talks to, named as the policy
 // names it. Temporary objects are not in it.
 func Load(ctx context.Context, ask Ask, database string) (*Catalog, error) {
-	print, err := Fingerprint(ctx, ask)
+	print, err := permanentPrint(ctx, ask)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog of %s: %w", database, err)
 	}
-	c, err := load(ctx, ask, database, nil, print)
-	return c, err
+	return loadPermanent(ctx, ask, database, print)
 }
 
-// LoadTemporary reads the temporary objects of the session that ask talks to
-// and lays them over base, which must be what that session sees otherwise.
-func LoadTemporary(ctx context.Context, ask Ask, base *Catalog) (*Catalog, error) {
-	print, err := Fingerprint(ctx, ask)
-	if err != nil {
-		return nil, fmt.Errorf("read the temporary objects in %s: %w", base.Database, err)
-	}
-	return load(ctx, ask, base.Database, base, print)
-}
-
-// load reads one layer: the temporary one when base is not nil. It starts anew
-// until the definitions are the same after as they were before.
-func load(ctx context.Context, ask Ask, database string, base *Catalog, before Print) (*Catalog, error) {
+// loadPermanent is Load when the fingerprint is known. It starts anew until the
+// definitions are the same after as they were before.
+func loadPermanent(ctx context.Context, ask Ask, database, before string) (*Catalog, error) {
 	for range loadAttempts {
-		l := newLoader(database, base)
+		l := newLoader(database)
 		if err := l.run(ctx, ask); err != nil {
 			return nil, fmt.Errorf("read the catalog of %s: %w", database, err)
 		}
-		after, err := Fingerprint(ctx, ask)
+		after, err := permanentPrint(ctx, ask)
 		if err != nil {
 			return nil, fmt.Errorf("read the catalog of %s: %w", database, err)
 		}
 		if before == after {
-			l.catalog.print = after
-			if base == nil {
-				l.catalog.print.Temporary = ""
-			}
+			l.catalog.print.Permanent = after
 			return l.catalog, nil
 		}
 		before = after
@@ -72,10 +57,24 @@ func load(ctx context.Context, ask Ask, database string, base *Catalog, before P
 	return nil, fmt.Errorf("read the catalog of %s: %w", database, errMoving)
 }
 
+// loadTemporary reads the temporary objects of a session and lays them over
+// base. Nobody but the session can change them, and it is waiting for us.
+func loadTemporary(ctx context.Context, ask Ask, base *Catalog, own ownState) (*Catalog, error) {
+	l := newLoader(base.Database)
+	l.layer, l.own = temporary, own
+	l.catalog.base, l.catalog.ServerVersion = base, base.ServerVersion
+	if err := l.run(ctx, ask); err != nil {
+		return nil, fmt.Errorf("read the temporary objects in %s: %w", base.Database, err)
+	}
+	l.catalog.print = Print{base.print.Permanent, joinHashes(own.hashes)}
+	return l.catalog, nil
+}
+
 // A loader fills a catalog from the answers to the queries.
 type loader struct {
 	catalog    *Catalog
 	layer      layer
+	own        ownState // of the session whose temporary objects are read
 	namespaces map[uint32]string
 	extensions map[object]string
 	formats    map[typeRef]string
@@ -87,11 +86,10 @@ type typeRef struct {
 	mod int32
 }
 
-func newLoader(database string, base *Catalog) *loader {
-	l := &loader{
+func newLoader(database string) *loader {
+	return &loader{
 		catalog: &Catalog{
 			version:        catalogVersions.Add(1),
-			base:           base,
 			Database:       database,
 			schemas:        map[string]bool{},
 			relations:      map[uint32]*Relation{},
@@ -109,47 +107,56 @@ func newLoader(database string, base *Catalog) *loader {
 		formats:    map[typeRef]string{},
 		generated:  map[columnKey]bool{},
 	}
-	if base != nil {
-		l.layer = temporary
-	}
-	return l
 }
+
+// Which layers a query is for, besides those that only the permanent one needs:
+// the temporary one too, always or when the session has such objects.
+const (
+	permanentOnly = -2
+	always        = -1
+)
 
 // steps are the queries with what takes their rows. The order matters: later
 // ones build on earlier ones.
 var steps = []struct {
 	name, sql string
 	columns   int
-	layers    []layer
+	own       int // permanentOnly, always, or a place in temporaryHashes
 	each      func(*loader, *row)
 }{
-	{"server", serverSQL, 1, bothLayers, (*loader).server},
-	{"search path", pathSQL, 1, bothLayers, (*loader).path},
-	{"schemas", schemaSQL, 2, bothLayers, (*loader).schema},
-	{"extensions", extensionSQL, 3, sharedLayer, (*loader).extension},
-	{"types", typeSQL, 8, bothLayers, (*loader).typ},
-	{"type names", formatSQL, 3, bothLayers, (*loader).format},
-	{"relations", relationSQL, 5, bothLayers, (*loader).relation},
-	{"columns", columnSQL, 8, bothLayers, (*loader).column},
-	{"column expressions", expressionSQL, 3, bothLayers, (*loader).expression},
-	{"inheritance", inheritSQL, 2, bothLayers, (*loader).inherit},
-	{"rules", ruleSQL, 1, bothLayers, (*loader).rule},
-	{"views", viewSQL, 2, bothLayers, (*loader).view},
-	{"functions", functionSQL, 20, bothLayers, (*loader).function},
-	{"function bodies", bodySQL, 2, bothLayers, (*loader).body},
-	{"operators", operatorSQL, 6, sharedLayer, (*loader).operator},
-	{"casts", castSQL, 6, sharedLayer, (*loader).cast},
+	{"server", serverSQL, 1, permanentOnly, (*loader).server},
+	{"search path", pathSQL, 1, always, (*loader).path},
+	{"schemas", schemaSQL, 2, always, (*loader).schema},
+	{"extensions", extensionSQL, 3, permanentOnly, (*loader).extension},
+	{"types", typeSQL, 8, ownTypes, (*loader).typ},
+	{"type names", formatSQL, 3, ownColumns, (*loader).format},
+	{"relations", relationSQL, 5, ownRelations, (*loader).relation},
+	{"columns", columnSQL, 8, ownColumns, (*loader).column},
+	{"column expressions", expressionSQL, 3, ownExpressions, (*loader).expression},
+	{"inheritance", inheritSQL, 2, ownInheritance, (*loader).inherit},
+	{"rules", ruleSQL, 1, ownRules, (*loader).rule},
+	{"views", viewSQL, 2, ownRules, (*loader).view},
+	{"functions", functionSQL, 20, ownFunctions, (*loader).function},
+	{"function bodies", bodySQL, 2, ownFunctions, (*loader).body},
+	{"operators", operatorSQL, 6, permanentOnly, (*loader).operator},
+	{"casts", castSQL, 6, permanentOnly, (*loader).cast},
 }
 
-var (
-	bothLayers  = []layer{permanent, temporary}
-	sharedLayer = []layer{permanent}
-)
+// skips says whether a query of that own has nothing to tell in this layer.
+func (l *loader) skips(own int) bool {
+	switch {
+	case l.layer == permanent || own == always:
+		return false
+	case own == permanentOnly:
+		return true
+	}
+	return l.own.hashes[own] == nil
+}
 
 // run asks every query in turn.
 func (l *loader) run(ctx context.Context, ask Ask) error {
 	for _, step := range steps {
-		if !slices.Contains(step.layers, l.layer) {
+		if l.skips(step.own) {
 			continue
 		}
 		rows, err := ask(ctx, l.layer.in(step.sql))

@@ -91,11 +91,7 @@ func (c *Catalogs) Fresh(ctx context.Context, database string) (rewrite.Catalog,
 	if err != nil {
 		return nil, err
 	}
-	if v := k.verified.Load(); v != nil && time.Since(v.at) < v.reuse() {
-		k.touch()
-		return v.catalog, nil
-	}
-	return answer(k.fresh(ctx))
+	return answer(k.current(ctx))
 }
 
 // Changed says that definitions of a database have just changed: the next
@@ -109,20 +105,16 @@ func (c *Catalogs) Changed(database string) {
 }
 
 // Local returns what the session that ask talks to sees: its uncommitted
-// definitions and temporary objects too. It is the shared snapshot when the
-// session sees nothing else, and costs that session one query then.
+// definitions and temporary objects too. It is the shared snapshot, as Fresh
+// gives it, when the session sees nothing else, and costs that session one query
+// then. In a transaction of the isolation level REPEATABLE READ that has itself
+// changed definitions, other sessions' changes since its beginning are not seen.
 func (c *Catalogs) Local(ctx context.Context, database string, ask Ask) (rewrite.Catalog, error) {
 	k, err := c.keeper(database)
 	if err != nil {
 		return nil, err
 	}
-	for range loadAttempts {
-		catalog, err := k.local(ctx, ask)
-		if !errors.Is(err, errMoving) {
-			return answer(catalog, err)
-		}
-	}
-	return nil, fmt.Errorf("definitions of %s: %w", database, errMoving)
+	return answer(k.local(ctx, ask))
 }
 
 // answer keeps a nil *Catalog from becoming an interface that is not nil.
@@ -199,6 +191,16 @@ func (k *keeper) expire() {
 	if v := k.verified.Load(); v != nil {
 		k.verified.CompareAndSwap(v, &verified{catalog: v.catalog})
 	}
+}
+
+// current is the snapshot of a check that begins after the call, or of one
+// before it that was too costly to be repeated already.
+func (k *keeper) current(ctx context.Context) (*Catalog, error) {
+	if v := k.verified.Load(); v != nil && time.Since(v.at) < v.reuse() {
+		k.touch()
+		return v.catalog, nil
+	}
+	return k.fresh(ctx)
 }
 
 // fresh waits for a check that begins after the call.
@@ -290,20 +292,22 @@ func (k *keeper) verify(ctx context.Context, conn *connection) (*Catalog, error)
 	if err != nil {
 		return nil, err
 	}
-	whole := last != nil && !last.catalog.incomplete
-	if whole && moment != "" && moment == conn.moment {
+	// What was locked may be so no longer, but is not worth a reading each time.
+	reload := last == nil || last.catalog.incomplete && start.Sub(conn.loaded) >= pollInterval
+	if !reload && moment != "" && moment == conn.moment {
 		return k.publish(last.catalog, start, time.Since(start)), nil
 	}
-	print, err := Fingerprint(ctx, conn.ask)
+	print, err := permanentPrint(ctx, conn.ask)
 	if err != nil {
 		return nil, err
 	}
 	cost := time.Since(start)
 	conn.moment = moment
-	if whole && print.Permanent == last.catalog.print.Permanent {
+	if !reload && print == last.catalog.print.Permanent {
 		return k.publish(last.catalog, start, cost), nil
 	}
-	catalog, err := load(ctx, conn.ask, k.database, nil, print)
+	conn.loaded = start
+	catalog, err := loadPermanent(ctx, conn.ask, k.database, print)
 	if err != nil {
 		conn.moment = ""
 		return nil, err
@@ -334,21 +338,24 @@ func transactions(ctx context.Context, ask Ask) (string, error) {
 	return *rows[0][0], nil
 }
 
-// local reads the snapshot of a session. errMoving means that the definitions
-// changed meanwhile.
+// local reads the snapshot of a session.
 func (k *keeper) local(ctx context.Context, ask Ask) (*Catalog, error) {
-	print, err := Fingerprint(ctx, ask)
+	own, err := readOwn(ctx, ask)
 	if err != nil {
 		return nil, fmt.Errorf("definitions of %s as a session sees them: %w", k.database, err)
 	}
-	base, err := k.beneath(ctx, ask, print)
-	if err != nil || print.Temporary == "" {
-		return base, err
+	base, err := k.beneath(ctx, ask, own)
+	if err != nil {
+		return nil, err
+	}
+	print := Print{base.print.Permanent, joinHashes(own.hashes)}
+	if print.Temporary == "" {
+		return base, nil
 	}
 	if c, ok := k.locals.Get(print); ok && c.base == base {
 		return c, nil
 	}
-	c, err := load(ctx, ask, k.database, base, print)
+	c, err := loadTemporary(ctx, ask, base, own)
 	if err != nil {
 		return nil, err
 	}
@@ -356,28 +363,28 @@ func (k *keeper) local(ctx context.Context, ask Ask) (*Catalog, error) {
 }
 
 // beneath returns the snapshot of everything permanent as the session sees it:
-// the shared one unless the session itself has changed something.
-func (k *keeper) beneath(ctx context.Context, ask Ask, print Print) (*Catalog, error) {
-	print.Temporary = ""
-	if v := k.verified.Load(); v != nil && v.catalog.print == print && !v.catalog.incomplete {
-		return v.catalog, nil
+// the shared one unless its transaction has changed definitions.
+func (k *keeper) beneath(ctx context.Context, ask Ask, own ownState) (*Catalog, error) {
+	shared, err := k.current(ctx)
+	if err != nil || !own.wrote {
+		return shared, err
 	}
-	shared, err := k.fresh(ctx)
+	permanent, err := permanentPrint(ctx, ask)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("definitions of %s as a session sees them: %w", k.database, err)
 	}
-	if shared.print == print {
-		return shared, nil
+	if shared.print.Permanent != permanent {
+		shared, err = k.fresh(ctx)
 	}
-	if c, ok := k.locals.Get(print); ok && !c.incomplete {
+	if err != nil || shared.print.Permanent == permanent {
+		return shared, err
+	}
+	if c, ok := k.locals.Get(Print{Permanent: permanent}); ok && !c.incomplete {
 		return c, nil
 	}
-	c, err := load(ctx, ask, k.database, nil, print)
+	c, err := loadPermanent(ctx, ask, k.database, permanent)
 	if err != nil {
 		return nil, err
-	}
-	if c.print != print {
-		return nil, errMoving
 	}
 	return k.remember(c), nil
 }
@@ -392,7 +399,8 @@ func (k *keeper) remember(c *Catalog) *Catalog {
 type connection struct {
 	ask     Ask
 	close   func()
-	moment  string // transactions at the last fingerprint
+	moment  string    // transactions at the last fingerprint
+	loaded  time.Time // when the last reading began
 	backoff time.Duration
 	retry   time.Time // not before
 	err     error     // why the last attempt failed

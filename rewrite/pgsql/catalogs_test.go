@@ -105,6 +105,12 @@ func TestLocal(t *testing.T) {
 		t.Error("a session with nothing of its own has a snapshot of its own")
 	}
 
+	run(t, conn, "BEGIN; INSERT INTO shop.people VALUES ('Ann')")
+	if got(t)(all.Local(ctx, s.database, ask)) != shared {
+		t.Error("a session that wrote rows has a snapshot of its own")
+	}
+	run(t, conn, "COMMIT")
+
 	run(t, conn, "CREATE TEMP TABLE people (name int, own int); CREATE TEMP VIEW v AS SELECT own FROM pg_temp.people; CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
 	local := got(t)(all.Local(ctx, s.database, ask))
 	own := local.Relation("pg_temp", "people")
@@ -226,10 +232,10 @@ func (f *fakeServer) ask(_ context.Context, sql string) ([][]*string, error) {
 	}
 	one := func(n int64) *string { s := time.Duration(n).String(); return &s }
 	switch sql {
-	case fingerprintSQL:
+	case permanentSQL:
 		f.checks.Add(1)
 		time.Sleep(f.latency)
-		row := make([]*string, len(permanentHashes)+len(temporaryHashes))
+		row := make([]*string, len(permanentHashes))
 		row[0] = one(f.prints.Load())
 		return [][]*string{row}, nil
 	case serverSQL:

@@ -2,7 +2,7 @@ package pgsql
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strings"
 )
 
@@ -12,20 +12,51 @@ import (
 type Print struct{ Permanent, Temporary string }
 
 // Fingerprint reads the fingerprint of what the connection of ask sees: its own
-// uncommitted definitions too, but not other sessions'. It is one query, which
-// hashes the names, types and relations of all that a snapshot holds, and
-// the versions of the rows (xmin and ctid) of what is long: view and function
-// definitions, column expressions.
+// uncommitted definitions too, but not other sessions'. It hashes the names,
+// types and relations of all that a snapshot holds, and the versions of the rows
+// (xmin and ctid) of what is long: view and function definitions, column
+// expressions.
 func Fingerprint(ctx context.Context, ask Ask) (Print, error) {
-	rows, err := ask(ctx, fingerprintSQL)
+	print, err := permanentPrint(ctx, ask)
 	if err != nil {
 		return Print{}, err
 	}
-	if len(rows) != 1 || len(rows[0]) != len(permanentHashes)+len(temporaryHashes) {
-		return Print{}, fmt.Errorf("fingerprint: an answer of another shape")
+	own, err := readOwn(ctx, ask)
+	if err != nil {
+		return Print{}, err
 	}
-	hashes := rows[0]
-	return Print{joinHashes(hashes[:len(permanentHashes)]), joinHashes(hashes[len(permanentHashes):])}, nil
+	return Print{print, joinHashes(own.hashes)}, nil
+}
+
+// permanentPrint is the part that hashes everything but temporary objects.
+func permanentPrint(ctx context.Context, ask Ask) (string, error) {
+	hashes, err := askHashes(ctx, ask, permanentSQL, len(permanentHashes))
+	return joinHashes(hashes), err
+}
+
+// ownState is what a session alone sees.
+type ownState struct {
+	wrote  bool      // its transaction has written something, definitions perhaps
+	hashes []*string // of its temporary objects, in the order of temporaryHashes
+}
+
+func readOwn(ctx context.Context, ask Ask) (ownState, error) {
+	hashes, err := askHashes(ctx, ask, temporarySQL, 1+len(temporaryHashes))
+	if err != nil {
+		return ownState{}, err
+	}
+	return ownState{wrote: hashes[0] != nil, hashes: hashes[1:]}, nil
+}
+
+func askHashes(ctx context.Context, ask Ask, sql string, columns int) ([]*string, error) {
+	rows, err := ask(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 || len(rows[0]) != columns {
+		return nil, errors.New("fingerprint: an answer of another shape")
+	}
+	return rows[0], nil
 }
 
 // joinHashes is "" when every hash is NULL: there were no rows to hash.
@@ -114,22 +145,40 @@ const (
 	WHERE d.deptype OPERATOR(pg_catalog.=) 'e'`
 )
 
+// The places of a session's hashes in temporaryHashes.
+const (
+	ownRelations = iota
+	ownColumns
+	ownExpressions
+	ownInheritance
+	ownRules
+	ownTypes
+	ownFunctions
+)
+
 var (
 	permanentHashes = []string{
 		hashSchemas, hashRelations, hashColumns, hashExpressions, hashInheritance, hashRules, hashTypes, hashFunctions,
 		hashOperators, hashCasts, hashMembership,
 	}
 	temporaryHashes = []string{
-		hashRelations, hashTemporaryColumns, hashExpressions, hashInheritance, hashRules, hashTypes, hashFunctions,
+		ownRelations: hashRelations, ownColumns: hashTemporaryColumns, ownExpressions: hashExpressions,
+		ownInheritance: hashInheritance, ownRules: hashRules, ownTypes: hashTypes, ownFunctions: hashFunctions,
 	}
-	fingerprintSQL = "SELECT " + strings.Join(append(permanent.texts(permanentHashes), temporary.texts(temporaryHashes)...), ",\n")
+	permanentSQL = "SELECT " + strings.Join(permanent.hashes(permanentHashes), ",\n")
+	temporarySQL = "SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text,\n" +
+		strings.Join(temporary.hashes(temporaryHashes), ",\n")
 )
 
-// texts makes each query one column of text.
-func (y layer) texts(queries []string) []string {
+// hashes makes each query one column of text; a session without a temporary
+// schema is spared those of its temporary objects.
+func (y layer) hashes(queries []string) []string {
 	list := make([]string, len(queries))
 	for i, q := range queries {
 		list[i] = "(" + y.in(q) + ")::pg_catalog.text"
+		if y == temporary {
+			list[i] = "CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0 THEN " + list[i] + " END"
+		}
 	}
 	return list
 }
