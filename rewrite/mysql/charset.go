@@ -1,0 +1,84 @@
+package mysql
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pingcap/tidb/pkg/parser/charset"
+)
+
+// singleByte are the character sets of one byte a character in which the bytes
+// below 128 are ASCII: quotes, backslashes and comments can be told from their bytes.
+var singleByte = []string{
+	"ascii", "latin1", "latin2", "latin5", "latin7", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "greek",
+	"hebrew", "koi8r", "koi8u", "tis620", "binary", "dec8", "macroman", "macce", "keybcs2", "armscii8", "geostd8",
+}
+
+// readable says whether statements in a character set can be cut into tokens
+// safely. In the others a byte of a character may look like a quote or a backslash.
+func readable(name string) bool {
+	switch name {
+	case "utf8mb4", "utf8mb3", "utf8", "gbk":
+		return true
+	}
+	return slices.Contains(singleByte, name)
+}
+
+var errCharset = errors.New("statements in this character set cannot be read safely")
+
+// decode writes a text in UTF-8. back holds the offset of each byte in the
+// original, nil when the text is the original. Bytes that are no character stay
+// single characters, as the server's lexer takes them.
+func decode(text, name string) (decoded string, back []int32, err error) {
+	switch {
+	case !readable(name):
+		return "", nil, errCharset
+	case isASCII(text), strings.HasPrefix(name, "utf8") && utf8.ValidString(text):
+		return text, nil, nil
+	}
+	var b strings.Builder
+	b.Grow(len(text) + len(text)/2)
+	gbk := charset.FindEncoding(charset.CharsetGBK)
+	for i := 0; i < len(text); {
+		char, size := text[i:i+1], 1
+		switch {
+		case text[i] < utf8.RuneSelf:
+		case strings.HasPrefix(name, "utf8"):
+			var c rune
+			c, size = utf8.DecodeRuneInString(text[i:])
+			char = string(c)
+		case name == "gbk" && isGBK(text[i:]):
+			size = 2
+			if out, err := gbk.Transform(nil, []byte(text[i:i+2]), charset.OpDecodeReplace); err == nil {
+				char = string(out)
+			} else {
+				char = string(utf8.RuneError)
+			}
+		default:
+			char = string(rune(text[i])) // ISO 8859-1, or a stand-in for it
+		}
+		b.WriteString(char)
+		for range len(char) {
+			back = append(back, int32(i))
+		}
+		i += size
+	}
+	return b.String(), append(back, int32(len(text))), nil
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// isGBK says whether a text starts with a character of two bytes.
+func isGBK(text string) bool {
+	return len(text) > 1 && 0x81 <= text[0] && text[0] <= 0xfe &&
+		(0x40 <= text[1] && text[1] <= 0x7e || 0x80 <= text[1] && text[1] <= 0xfe)
+}

@@ -1,0 +1,137 @@
+package mysql
+
+import (
+	"strings"
+
+	"sqlveil/rewrite"
+)
+
+// explain resolves EXPLAIN, DESCRIBE, and ANALYZE, which on MariaDB runs a
+// statement, and everywhere tables.
+func (r *resolver) explain(l *level) (columns []column, rows bool) {
+	analyze := r.in.word(0, "ANALYZE")
+	at := 1
+	if analyze {
+		for r.in.word(at, "LOCAL") || r.in.word(at, "NO_WRITE_TO_BINLOG") {
+			at++
+		}
+		if r.in.word(at, "TABLE") || r.in.word(at, "TABLES") {
+			return r.maintenance("ANALYZE TABLE"), true
+		}
+	}
+	format, extra := "", ""
+	for {
+		switch {
+		case r.in.word(at, "EXTENDED"), r.in.word(at, "PARTITIONS"):
+			extra = r.in.keyword(at)
+			at++
+			continue
+		case r.in.word(at, "ANALYZE"):
+			analyze = true
+			at++
+			continue
+		case r.in.words(at, "FORMAT", "="):
+			if at+2 < len(r.in.tokens) {
+				t := r.in.tokens[at+2]
+				format = strings.ToUpper(strings.Trim(r.in.raw[t.start:t.end], `'"`+"`"))
+			}
+			at += 3
+			continue
+		}
+		break
+	}
+	switch r.in.keyword(at) {
+	case "SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE":
+	case "FOR", "INTO", "":
+		if at >= len(r.in.tokens) || r.in.tokens[at].kind != tokenOpen {
+			r.refuseKind("this form of EXPLAIN")
+			return nil, true
+		}
+	default:
+		return r.describe(at, l)
+	}
+	return r.explained(at, analyze, format, extra), true
+}
+
+// describe is DESCRIBE table [column].
+func (r *resolver) describe(at int, l *level) (columns []column, rows bool) {
+	if _, _, ok := r.tableAt(at); !ok {
+		r.refuseKind("this form of EXPLAIN")
+	}
+	return (&showing{columns: columnsOfTable}).result(r.mode, false), true
+}
+
+// explained is EXPLAIN of a statement: the plan shows the statement's own
+// constants, no data; with ANALYZE the statement runs.
+func (r *resolver) explained(at int, analyze bool, format, extra string) []column {
+	if r.program != nil {
+		r.program.why = "it explains a statement"
+		return nil
+	}
+	inner := r.inner(r.in.part(at, len(r.in.tokens)))
+	r.st.Query = inner
+	r.st.Inert = !analyze
+	if analyze {
+		effect := inner.Effect
+		effect.ReadsPath = effect.ReadsPath || r.st.Effect.ReadsPath
+		r.st.Effect = effect
+	}
+	r.st.Effect.Explain = true
+	r.kind("EXPLAIN")
+	return (&showing{columns: explainColumns(r.mode, analyze, format, extra)}).result(r.mode, false)
+}
+
+// explainColumns are the columns of a plan.
+func explainColumns(m *mode, analyze bool, format, extra string) []string {
+	switch m.flavour {
+	case flavourTiDB:
+		switch {
+		case format != "" && format != "ROW" && format != "BRIEF" && format != "TRADITIONAL":
+			return words("EXPLAIN")
+		case analyze:
+			return words("id,estRows,actRows,task,access object,execution info,operator info,memory,disk")
+		}
+		return words("id,estRows,task,access object,operator info")
+	case flavourMariaDB:
+		switch {
+		case format == "JSON" && analyze:
+			return words("ANALYZE")
+		case format == "JSON":
+			return words("EXPLAIN")
+		case analyze:
+			return words("id,select_type,table,type,possible_keys,key,key_len,ref,rows,r_rows,filtered,r_filtered,Extra")
+		case extra == "EXTENDED":
+			return words("id,select_type,table,type,possible_keys,key,key_len,ref,rows,filtered,Extra")
+		case extra == "PARTITIONS":
+			return words("id,select_type,table,partitions,type,possible_keys,key,key_len,ref,rows,Extra")
+		}
+		return words("id,select_type,table,type,possible_keys,key,key_len,ref,rows,Extra")
+	}
+	if analyze || format != "" && format != "TRADITIONAL" {
+		return words("EXPLAIN")
+	}
+	return words("id,select_type,table,partitions,type,possible_keys,key,key_len,ref,rows,filtered,Extra")
+}
+
+// inner resolves the statement that another one speaks of as a statement of its own.
+func (r *resolver) inner(in *input) *rewrite.Statement {
+	normal := normalise(in.raw, in.tokens)
+	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal)}
+	if in.fault != nil {
+		opaque(st, in.fault)
+		return st
+	}
+	inner := &resolver{
+		catalog: r.catalog, scope: r.scope, mode: in.mode, in: in, base: in.start, st: st, schema: r.schema, unsure: r.unsure, around: r.around,
+	}
+	inner.statement()
+	r.st.Effect.ReadsPath = r.st.Effect.ReadsPath || st.Effect.ReadsPath
+	return st
+}
+
+// maintenance is ANALYZE TABLE and its like.
+func (r *resolver) maintenance(kind rewrite.Kind) []column {
+	r.kind(kind)
+	r.st.Effect.End = true
+	return (&showing{columns: words("Table,Op,Msg_type,Msg_text")}).result(r.mode, false)
+}

@@ -1,0 +1,116 @@
+package mysql
+
+import (
+	"strconv"
+	"strings"
+)
+
+// ModeSQL asks a session for what the meaning of its texts depends on: the
+// current database, NULL when there is none, and the Mode of its scope.
+const ModeSQL = "SELECT DATABASE(), CONCAT(@@sql_mode, '|', @@character_set_client, '|', VERSION(), '|', @@lower_case_table_names)"
+
+// flavour is the kind of server.
+type flavour uint8
+
+const (
+	flavourMySQL flavour = iota
+	flavourMariaDB
+	flavourTiDB
+)
+
+// A mode is what the reading of a text depends on besides the text.
+type mode struct {
+	flavour     flavour
+	version     int // 80036, 101119
+	ansiQuotes  bool
+	noBackslash bool
+	pipesConcat bool
+	ignoreSpace bool
+	highNot     bool
+	foreign     string // ORACLE or MSSQL: another grammar
+	charset     string // character_set_client, lower case
+	foldTables  bool   // names of databases, tables and aliases in any case are one
+}
+
+// parseMode reads a Scope's Mode: sql_mode, character_set_client, version and
+// lower_case_table_names, separated by bars, for instance
+// "ANSI_QUOTES|utf8mb4|10.11.6-MariaDB|lctn=0". What is left out is the default's.
+func parseMode(text, defaults string) mode {
+	parts := strings.Split(text, "|")
+	for i, d := range strings.Split(defaults, "|") {
+		if i >= len(parts) {
+			parts = append(parts, d)
+		} else if parts[i] == "" && (i > 0 || text == "") {
+			parts[i] = d
+		}
+	}
+	for len(parts) < 4 {
+		parts = append(parts, "")
+	}
+	var m mode
+	m.setSQLMode(parts[0])
+	m.charset = strings.ToLower(strings.TrimSpace(parts[1]))
+	if m.charset == "" {
+		m.charset = "utf8mb4"
+	}
+	m.flavour, m.version = serverVersion(parts[2])
+	lctn := strings.TrimPrefix(strings.TrimSpace(parts[3]), "lctn=")
+	m.foldTables = lctn == "1" || lctn == "2"
+	return m
+}
+
+// setSQLMode takes a value of sql_mode.
+func (m *mode) setSQLMode(list string) {
+	m.ansiQuotes, m.noBackslash, m.pipesConcat, m.ignoreSpace, m.highNot, m.foreign = false, false, false, false, false, ""
+	for _, name := range strings.Split(strings.ToUpper(list), ",") {
+		switch strings.TrimSpace(name) {
+		case "ANSI_QUOTES":
+			m.ansiQuotes = true
+		case "NO_BACKSLASH_ESCAPES":
+			m.noBackslash = true
+		case "PIPES_AS_CONCAT":
+			m.pipesConcat = true
+		case "IGNORE_SPACE":
+			m.ignoreSpace = true
+		case "HIGH_NOT_PRECEDENCE":
+			m.highNot = true
+		case "ORACLE", "MSSQL":
+			m.foreign = strings.TrimSpace(name)
+			m.ansiQuotes, m.pipesConcat, m.ignoreSpace = true, true, true
+		case "ANSI", "DB2", "MAXDB", "POSTGRESQL":
+			m.ansiQuotes, m.pipesConcat, m.ignoreSpace = true, true, true
+		}
+	}
+}
+
+// serverVersion reads "10.11.6-MariaDB", "5.5.5-10.4.1-MariaDB", "8.0.36",
+// "8.0.11-TiDB-v7.5.0" and "mariadb-10.11.6".
+func serverVersion(text string) (flavour, int) {
+	lower := strings.ToLower(text)
+	kind := flavourMySQL
+	switch {
+	case strings.Contains(lower, "tidb"):
+		kind = flavourTiDB
+	case strings.Contains(lower, "maria"):
+		kind = flavourMariaDB
+		lower = strings.TrimPrefix(lower, "5.5.5-")
+	}
+	start := strings.IndexAny(lower, "0123456789")
+	if start < 0 {
+		return kind, 0
+	}
+	version := 0
+	parts := strings.SplitN(lower[start:], ".", 3)
+	for i := range 3 {
+		number := 0
+		if i < len(parts) {
+			digits := strings.IndexFunc(parts[i], func(c rune) bool { return c < '0' || c > '9' })
+			if digits < 0 {
+				digits = len(parts[i])
+			}
+			number, _ = strconv.Atoi(parts[i][:digits]) // only digits, "" is 0
+		}
+		version = version*100 + number
+	}
+	return kind, version
+}

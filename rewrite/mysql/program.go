@@ -1,0 +1,335 @@
+package mysql
+
+import (
+	"slices"
+	"strings"
+
+	"sqlveil/rewrite"
+)
+
+// A program is the body of a stored routine while it is resolved. No flow
+// between its variables is followed: each may hold anything that was assigned
+// to any of them.
+type program struct {
+	names   []string   // parameters and variables, lower case
+	pool    value      // everything assigned so far
+	returns []value    // of RETURN
+	results [][]column // of SELECT without INTO: what the client gets
+	why     string     // why it cannot be resolved, "" when it can
+}
+
+// routine resolves a call of a stored function or procedure by its body.
+func (r *resolver) routine(f *Routine, args []value) value {
+	p, ok := r.body(f, args)
+	if !ok {
+		return derived(args...)
+	}
+	var out value
+	for i, v := range p.returns {
+		if i == 0 {
+			out = v.opaque()
+		} else {
+			out = either(out, v)
+		}
+	}
+	out.exact, out.certain, out.huge = false, false, true
+	return out
+}
+
+// body resolves a routine's body; ok is false when it could not be, which is on
+// record then.
+func (r *resolver) body(f *Routine, args []value) (p *program, ok bool) {
+	r.st.Routines = true
+	full := f.Schema + "." + f.Name
+	switch {
+	case r.scope.Policy.Trusted(f.Schema, f.Name):
+		r.st.Effect.Opaque = true
+		return nil, false
+	case f.External:
+		return nil, r.opaqueRoutine(f, args, "it is not written in SQL")
+	case f.Unreadable:
+		return nil, r.opaqueRoutine(f, args, "its body cannot be read")
+	case r.depth >= maxDepth:
+		return nil, r.opaqueRoutine(f, args, "routines are nested too deeply")
+	case slices.Contains(r.around, full):
+		return nil, r.opaqueRoutine(f, args, "it calls itself")
+	}
+	m := *r.mode
+	m.setSQLMode(f.SQLMode)
+	m.charset = "utf8mb4"
+	in := programInput(f.Body, &m)
+	if in.fault != nil {
+		return nil, r.opaqueRoutine(f, args, "its body cannot be parsed")
+	}
+	outer, uses := r.program, r.assigns
+	r.around = append(r.around, full)
+	r.inside(in, f.Schema, func() { p = r.rounds(f, args, in) })
+	r.around = r.around[:len(r.around)-1]
+	r.program, r.assigns = outer, uses
+	if p.why != "" {
+		return nil, r.opaqueRoutine(f, args, p.why)
+	}
+	return p, true
+}
+
+// opaqueRoutine records a routine that cannot be looked into.
+func (r *resolver) opaqueRoutine(f *Routine, args []value, why string) bool {
+	r.st.Effect.Opaque = true
+	r.st.Calls = append(r.st.Calls, rewrite.Call{Schema: f.Schema, Name: f.Name, Args: derived(args...).Value, Why: why})
+	return false
+}
+
+// mostBodyRounds bounds how often a body is resolved until its variables stand still.
+const mostBodyRounds = 8
+
+// rounds resolves a body until what its variables may hold stands still.
+func (r *resolver) rounds(f *Routine, args []value, in *input) *program {
+	p := &program{}
+	for range mostBodyRounds {
+		before := len(p.pool.Derived)
+		l := &level{from: &namespace{}, locals: map[string]value{}}
+		for i, param := range f.Parameters {
+			v := p.pool
+			if i < len(args) && !param.Out {
+				v = args[i].opaque()
+				if !p.pool.None() {
+					v = derived(v, p.pool)
+				}
+			}
+			v.constant = v.None()
+			l.locals[strings.ToLower(param.Name)] = v
+		}
+		for _, name := range p.names {
+			if _, ok := l.locals[name]; !ok {
+				v := p.pool
+				v.constant = v.None()
+				l.locals[name] = v
+			}
+		}
+		p = &program{names: p.names, pool: p.pool}
+		r.program = p
+		r.walk(in, l)
+		if p.why != "" || len(p.pool.Derived) == before && before == 0 || len(p.pool.Derived) == before {
+			return p
+		}
+	}
+	p.why = "its variables do not come to rest"
+	return p
+}
+
+// assigned notes that v goes into a variable.
+func (p *program) assigned(v value) { p.pool = derived(p.pool, v) }
+
+// declares makes a variable known.
+func (p *program) declares(name string, l *level) {
+	name = strings.ToLower(name)
+	if !slices.Contains(p.names, name) {
+		p.names = append(p.names, name)
+		v := p.pool
+		v.constant = v.None()
+		l.locals[name] = v
+	}
+}
+
+// walk resolves the statements of a body one after the other. What the server
+// has stored is well formed: control structures are opened as they come, and
+// their ends skipped.
+func (r *resolver) walk(in *input, l *level) {
+	at := 0
+	for at < len(in.tokens) && r.program.why == "" {
+		next := r.step(in, at, l)
+		if next <= at {
+			r.program.why = "its body cannot be parsed"
+			return
+		}
+		at = next
+	}
+}
+
+// step resolves what begins at a token, and returns where the next step begins.
+func (r *resolver) step(in *input, at int, l *level) int {
+	switch in.keyword(at) {
+	case "BEGIN":
+		if in.word(at+1, "NOT") {
+			return at + 3
+		}
+		return at + 1
+	case "END":
+		return in.semicolon(at) + 1
+	case "IF", "ELSEIF", "WHEN":
+		return r.steering(in, at+1, "THEN", l)
+	case "WHILE":
+		return r.steering(in, at+1, "DO", l)
+	case "UNTIL":
+		return r.steering(in, at+1, "END", l) - 1
+	case "CASE":
+		if in.word(at+1, "WHEN") {
+			return at + 1
+		}
+		return r.steering(in, at+1, "WHEN", l) - 1
+	case "ELSE", "LOOP", "REPEAT":
+		return at + 1
+	case "LEAVE", "ITERATE", "OPEN", "CLOSE", "RESIGNAL":
+		return in.semicolon(at) + 1
+	case "FETCH": // what the cursor returns went into the pool when it was declared
+		return in.semicolon(at) + 1
+	case "DECLARE":
+		return r.declare(in, at, l)
+	case "RETURN":
+		end := in.semicolon(at)
+		r.program.returns = append(r.program.returns, r.fragment(in, at+1, end, l))
+		return end + 1
+	case "SIGNAL":
+		return r.signal(in, at)
+	case "FOR", "GOTO", "GET", "PREPARE", "EXECUTE", "DEALLOCATE", "HANDLER", "LOAD":
+		r.program.why = "it has a statement that is not resolved: " + in.keyword(at)
+		return at
+	}
+	if in.tokens[at].kind == tokenSemicolon {
+		return at + 1
+	}
+	if in.word(at+1, ":") { // a label
+		return at + 2
+	}
+	end := in.semicolon(at)
+	r.bodyStatement(in.part(at, end), l)
+	return end + 1
+}
+
+// semicolon is the token that ends the statement at a token: the next semicolon
+// outside of parentheses, or the end.
+func (in *input) semicolon(at int) int {
+	depth := 0
+	for i := at; i < len(in.tokens); i++ {
+		switch in.tokens[i].kind {
+		case tokenOpen:
+			depth++
+		case tokenClose:
+			depth--
+		case tokenSemicolon:
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(in.tokens)
+}
+
+// steering resolves a condition up to a keyword; CASE expressions in it have the
+// same keywords.
+func (r *resolver) steering(in *input, at int, keyword string, l *level) int {
+	depth, cases := 0, 0
+	for i := at; i < len(in.tokens); i++ {
+		switch word := in.keyword(i); {
+		case in.tokens[i].kind == tokenOpen:
+			depth++
+		case in.tokens[i].kind == tokenClose:
+			depth--
+		case depth == 0 && cases == 0 && word == keyword:
+			r.use(r.fragment(in, at, i, l), "routine body")
+			return i + 1
+		case word == "CASE":
+			cases++
+		case word == "END" && cases > 0:
+			cases--
+		}
+	}
+	r.program.why = "its body cannot be parsed"
+	return at
+}
+
+// fragment resolves an expression of the body.
+func (r *resolver) fragment(in *input, from, to int, l *level) value {
+	v, ok := r.expression(in, from, to, l)
+	if !ok {
+		r.program.why = "its body cannot be parsed"
+	}
+	return v
+}
+
+// declare resolves DECLARE: variables, a cursor, a condition, or a handler,
+// whose statement follows.
+func (r *resolver) declare(in *input, at int, l *level) int {
+	end := in.semicolon(at)
+	if in.word(at+2, "HANDLER") {
+		return in.afterConditions(at + 4)
+	}
+	if in.word(at+2, "CONDITION") {
+		return end + 1
+	}
+	if in.word(at+2, "CURSOR") {
+		query := in.find(at, "FOR")
+		if query < 0 || query >= end || in.tokens[at+3].kind == tokenOpen {
+			r.program.why = "it has a cursor that is not resolved"
+			return end + 1
+		}
+		columns := r.partQuery(in.part(query+1, end), l)
+		r.program.assigned(rowOf(columns))
+		return end + 1
+	}
+	for i := at + 1; i < end; i += 2 {
+		name, ok := in.identifier(i)
+		if !ok {
+			break
+		}
+		r.program.declares(name, l)
+		if in.tokens[min(i+1, len(in.tokens)-1)].kind != tokenComma {
+			break
+		}
+	}
+	if value := in.find(at, "DEFAULT"); value >= 0 && value < end {
+		r.program.assigned(r.fragment(in, value+1, end, l))
+	}
+	return end + 1
+}
+
+// afterConditions is where a handler's statement begins.
+func (in *input) afterConditions(at int) int {
+	for at < len(in.tokens) {
+		switch {
+		case in.words(at, "SQLSTATE", "VALUE"):
+			at += 3
+		case in.word(at, "SQLSTATE"), in.words(at, "NOT", "FOUND"):
+			at += 2
+		default:
+			at++
+		}
+		if at >= len(in.tokens) || in.tokens[at].kind != tokenComma {
+			return at
+		}
+		at++
+	}
+	return at
+}
+
+// signal is SIGNAL, of which only constants may be the text.
+func (r *resolver) signal(in *input, at int) int {
+	end := in.semicolon(at)
+	for i := at; i < end; i++ {
+		if in.word(i, "=") && in.tokens[min(i+1, end)].kind == tokenWord {
+			r.program.why = "it signals a text that is not constant"
+		}
+	}
+	return end + 1
+}
+
+// bodyStatement resolves one statement of a body.
+func (r *resolver) bodyStatement(part *input, l *level) {
+	outer := r.in
+	base := r.base
+	r.in, r.base = part, part.start
+	columns, rows := r.run(l)
+	r.in, r.base = outer, base
+	if rows {
+		r.program.results = append(r.program.results, columns)
+	}
+}
+
+// partQuery resolves a part of a body that is a query.
+func (r *resolver) partQuery(part *input, l *level) []column {
+	outer, base := r.in, r.base
+	r.in, r.base = part, part.start
+	columns, _ := r.run(l)
+	r.in, r.base = outer, base
+	return columns
+}

@@ -1,0 +1,157 @@
+package mysql
+
+import (
+	"strings"
+
+	"sqlveil/rewrite"
+)
+
+// A value is what is known of one expression while a statement is resolved.
+type value struct {
+	rewrite.Value
+	exact    bool     // all of Plain is one column's own value: not one of several, not a branch
+	constant bool     // a literal, a parameter or a variable that the statement does not set
+	literal  bool     // text holds
+	text     string   // the literal's
+	param    int      // the parameter's number from 1, 0 when it is none
+	kind     typeKind // typeUnknown when it cannot be said
+	digits   int      // of a number: most digits before the point, 0 when unknown
+	scale    int      // and behind it
+	unsigned bool
+	null     bool // the literal NULL
+	certain  bool // is never NULL
+	huge     bool // may be a string of any length that the statement chooses
+	row      []value
+}
+
+// columns are the table column that the value is, when it is that and nothing
+// else, and then the columns of the views that it came through; nil otherwise.
+func (v value) columns() []*rewrite.TableColumn {
+	if !v.exact || len(v.Derived) > 0 {
+		return nil
+	}
+	out := make([]*rewrite.TableColumn, len(v.Plain))
+	for i, s := range v.Plain {
+		if s.Path != "" {
+			return nil
+		}
+		out[i] = s.Column
+	}
+	return out
+}
+
+// either joins the branches of CASE, the arms of UNION, the rows of VALUES.
+func either(a, b value) value {
+	out := value{Value: a.Either(b.Value), huge: a.huge || b.huge, certain: a.certain && b.certain}
+	switch {
+	case a.null:
+		out.kind, out.digits, out.scale, out.unsigned = b.kind, b.digits, b.scale, b.unsigned
+	case b.null || a.kind == b.kind:
+		out.kind, out.digits, out.scale, out.unsigned = a.kind, a.digits, a.scale, a.unsigned
+	}
+	if a.kind == b.kind && !a.null && !b.null {
+		out.unsigned = a.unsigned || b.unsigned
+		if a.digits == 0 || b.digits == 0 {
+			out.digits = 0
+		} else {
+			out.digits, out.scale = max(a.digits, b.digits), max(a.scale, b.scale)
+		}
+	}
+	return out
+}
+
+// derived is the value of an expression over vs of which none survives as it is.
+func derived(vs ...value) value {
+	var out value
+	for _, v := range vs {
+		out.Value = out.Into(v.Value)
+		out.huge = out.huge || v.huge
+	}
+	return out
+}
+
+// of gives a derived value a type.
+func (v value) of(kind typeKind) value {
+	v.kind = kind
+	return v
+}
+
+// opaque is v as a part of the statement that cannot be looked into any more:
+// no literal, no column itself.
+func (v value) opaque() value {
+	v.exact, v.constant, v.literal, v.param, v.null = false, false, false, 0, false
+	return v
+}
+
+// rowOf is the row that columns make.
+func rowOf(columns []column) value {
+	var out value
+	for _, c := range columns {
+		out.row = append(out.row, c.value)
+		out.Value = out.Into(c.value.Value)
+	}
+	return out
+}
+
+// A column is one named column that a FROM item, or a query, offers.
+type column struct {
+	name   string
+	value  value
+	hidden bool // found by name, not by *
+}
+
+// A table is what one name in FROM stands for.
+type table struct {
+	schema  string // the database it was found in, "" for an alias of something else
+	name    string
+	columns []column
+}
+
+// find returns the column of that name, and whether there is one.
+func (t *table) find(name string) (value, bool) { return find(t.columns, name) }
+
+// find returns the column of that name, in any case, and whether there is one.
+// Of several, which the server would call ambiguous, it is any.
+func find(columns []column, name string) (value, bool) {
+	var out value
+	found := false
+	for _, c := range columns {
+		if !strings.EqualFold(c.name, name) {
+			continue
+		}
+		if found {
+			out = either(out, c.value)
+			continue
+		}
+		out, found = c.value, true
+	}
+	return out, found
+}
+
+// visible are the columns that * stands for.
+func visible(columns []column) []column {
+	out := make([]column, 0, len(columns))
+	for _, c := range columns {
+		if !c.hidden {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// A namespace is what a FROM clause, or a part of one, makes visible.
+type namespace struct {
+	tables  []*table // by qualified name
+	columns []column // by bare name and by *, in order
+}
+
+// add puts two FROM items side by side.
+func (n *namespace) add(m *namespace) {
+	n.tables = append(n.tables, m.tables...)
+	n.columns = append(n.columns, m.columns...)
+}
+
+// namespaceOf is the namespace of one table.
+func namespaceOf(t *table) *namespace {
+	return &namespace{tables: []*table{t}, columns: t.columns}
+}
