@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"sqlveil/protocol"
 	"sqlveil/protocol/pgwire"
@@ -66,13 +67,29 @@ func (d *down) ended(err error) error {
 		return err
 	}
 	if words := d.last.Load(); words != nil {
-		return d.bye(words.state, words.message)
+		err := d.bye(words.state, words.message)
+		d.linger()
+		return err
 	}
 	if !d.flight.stopping() {
 		return &session.EndError{Why: "server gone"}
 	}
 	return d.terminated()
 }
+
+// linger reads what the client still sends, for a moment: a connection that is
+// closed with something unread is reset, and the last message may be lost with it.
+func (d *down) linger() {
+	_ = d.client.SetReadDeadline(time.Now().Add(lingerTimeout)) // fails only on a closed connection
+	for {
+		d.client.Skip(len(d.client.Buffered()))
+		if err := d.client.Fill(); err != nil {
+			return
+		}
+	}
+}
+
+const lingerTimeout = 200 * time.Millisecond
 
 // terminated ends the session because the proxy shuts down.
 func (d *down) terminated() error {
@@ -83,6 +100,9 @@ func (d *down) terminated() error {
 // failed is the end of a session by a message of the server's that was not
 // understood, or by what became of it.
 func (d *down) failed(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return d.ended(err)
+	}
 	if errors.Is(err, protocol.ErrMalformed) || errors.Is(err, protocol.ErrTooLarge) {
 		return errors.Join(d.bye(pgwire.StateProtocolViolation, "the server's answer was not understood"), err)
 	}
@@ -210,6 +230,16 @@ func (d *down) dropBatch(failed *entry) {
 	clear(d.dropped)
 }
 
+// endSkipped ends what was never sent or queued.
+func (d *down) endSkipped(why string) {
+	for _, e := range d.flight.skipped() {
+		d.endAll(e, session.Outcome{Ended: why})
+		if e.ticket != 0 {
+			d.session.Settle(e.ticket, false)
+		}
+	}
+}
+
 // endAll ends the statements of an entry that have begun and are not complete.
 func (d *down) endAll(e *entry, o session.Outcome) {
 	for ; e.at < len(e.queries); e.at++ {
@@ -271,6 +301,7 @@ func (d *down) ready(e *entry) error {
 		return err
 	}
 	d.endAll(e, session.Succeeded)
+	d.endSkipped("skipped")
 	d.columns, d.copy, d.muted = nil, nil, false
 	d.flight.ready(tx)
 	if tx == pgwire.TxIdle {
@@ -402,4 +433,5 @@ func (d *down) abandon(why string) {
 		d.flight.pop()
 		d.endAll(e, session.Outcome{Ended: why})
 	}
+	d.endSkipped(why)
 }

@@ -120,13 +120,14 @@ type flight struct {
 	entries  []*entry // entries[first:]
 	first    int
 	free     []*entry
-	skipping bool  // a batch failed: the server ignores everything up to a Sync
-	tx       byte  // the transaction's state as far as is known
-	copyIn   bool  // the server waits for CopyData
-	copyEnds int   // CopyDone and CopyFail sent which it has not answered
-	draining bool  // nothing may be started any more
-	over     error // a pump has returned
-	waiting  bool  // the up pump waits for answers
+	orphans  []*entry // not queued, because the server skips them or the session ends
+	skipping bool     // a batch failed: the server ignores everything up to a Sync
+	tx       byte     // the transaction's state as far as is known
+	copyIn   bool     // the server waits for CopyData
+	copyEnds int      // CopyDone and CopyFail sent which it has not answered
+	draining bool     // nothing may be started any more
+	over     error    // a pump has returned
+	waiting  bool     // the up pump waits for answers
 }
 
 func newFlight() *flight {
@@ -150,20 +151,22 @@ func (f *flight) blank(k kind) *entry {
 
 // push queues an entry before its message is sent. While the server skips a
 // failed batch it will not answer: then push returns false and the entry is not
-// queued. A Sync ends that.
+// queued. A Sync ends that. What is not queued is kept for the down pump to end.
 func (f *flight) push(e *entry) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.over != nil {
-		return false, f.over
-	}
-	if f.draining {
-		return false, errDraining
-	}
 	if e.kind == syncBatch {
 		f.skipping = false
 	}
-	if f.skipping {
+	if f.over != nil || f.draining || f.skipping {
+		f.orphans = append(f.orphans, e)
+	}
+	switch {
+	case f.over != nil:
+		return false, f.over
+	case f.draining:
+		return false, errDraining
+	case f.skipping:
 		return false, nil
 	}
 	if f.first == len(f.entries) {
@@ -171,6 +174,15 @@ func (f *flight) push(e *entry) (bool, error) {
 	}
 	f.entries = append(f.entries, e)
 	return true, nil
+}
+
+// skipped returns the entries that were not queued.
+func (f *flight) skipped() []*entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	orphans := f.orphans
+	f.orphans = nil
+	return orphans
 }
 
 // head returns the entry that the server answers now, nil when it owes nothing.

@@ -370,7 +370,11 @@ func TestCancel(t *testing.T) {
 		_, err := other.Exec(context.Background(), "SELECT pg_sleep(20)")
 		done <- err
 	}()
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "the statement runs", func() bool {
+		got := ""
+		row := r.admin().QueryRow(context.Background(), "SELECT count(*)::text FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)' AND usename = 'dba' AND state = 'active'")
+		return row.Scan(&got) == nil && got == "1"
+	})
 	if err := other.PgConn().CancelRequest(soon(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +394,7 @@ func TestShutdown(t *testing.T) {
 		_, err := busy.Exec(context.Background(), "SELECT pg_sleep(0.5)")
 		done <- err
 	}()
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "the statement runs", func() bool { return r.metrics.Statements.Load() == 1 })
 	if err := r.server.Shutdown(soon(t)); err != nil {
 		t.Fatal(err)
 	}

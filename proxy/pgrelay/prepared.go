@@ -36,11 +36,11 @@ func statementOf(p *session.Prepared) *statement { return p.Wire.(*statement) }
 
 // A portal is what the relay keeps of a cursor.
 type portal struct {
-	prepared *session.Prepared // of its query
-	formats  []int16           // of the result, from Bind; nil is all text
-	declared bool              // by SQL: only a description tells the formats
-	batch    uint64            // in which its description was asked for last; the up pump's
-	named    session.Portal
+	prepared   *session.Prepared // of its query
+	formats    []int16           // of the result, from Bind; nil is all text
+	formatless bool              // only a description tells the formats
+	batch      uint64            // in which its description was asked for last; the up pump's
+	named      session.Portal
 
 	shape   atomic.Pointer[shape]
 	columns *columns       // prepared; the down pump's
@@ -53,7 +53,7 @@ func (b *portal) described(f *flight, batch uint64) bool {
 	if b.shape.Load() != nil || b.batch == batch {
 		return true
 	}
-	if b.declared {
+	if b.formatless {
 		return false
 	}
 	st := statementOf(b.prepared)

@@ -101,6 +101,7 @@ type rig struct {
 	relay    *Relay
 	metrics  session.Metrics
 	log      lockedBuffer
+	direct   *pgx.Conn
 }
 
 type lockedBuffer struct {
@@ -224,6 +225,20 @@ func (r *rig) exec(sql string) {
 	if err := r.Exec(context.Background(), r.database, sql); err != nil {
 		r.t.Fatalf("%s: %v", sql, err)
 	}
+}
+
+// admin returns a connection past the proxy.
+func (r *rig) admin() *pgx.Conn {
+	r.t.Helper()
+	if r.direct == nil {
+		conn, err := r.Connect(context.Background(), r.database)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { conn.Close(context.Background()) })
+		r.direct = conn
+	}
+	return r.direct
 }
 
 // dsn is the address of the test's database through the proxy.

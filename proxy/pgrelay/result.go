@@ -115,7 +115,7 @@ func (d *down) rowDescription(e *entry) error {
 		statementOf(e.prepared).shape.Store(shapeOf(d.fields, false))
 	case describePortal:
 		e.portal.shape.Store(shapeOf(d.fields, true))
-		if !e.portal.declared {
+		if !e.portal.formatless {
 			statementOf(e.prepared).shape.CompareAndSwap(nil, shapeOf(d.fields, false))
 		}
 	default:
@@ -164,7 +164,7 @@ func (d *down) portalColumns(b *portal) (*columns, error) {
 	if s := b.shape.Load(); s != nil {
 		return d.prepare(b.prepared, 0, s.fields, func(column int) int16 { return s.fields[column].Format })
 	}
-	if b.declared {
+	if b.formatless {
 		return nil, errNoColumns
 	}
 	st := statementOf(b.prepared)

@@ -1,6 +1,7 @@
 package pgrelay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,8 @@ import (
 // with masks may send.
 const maxText = 256 << 10
 
-// maxBind bounds the Bind messages that are looked into for masked values that
-// would be written back.
-const maxBind = 64 << 20
+// maxBind is the size of the largest Bind that is read as a whole.
+const maxBind = 4 << 20
 
 // An up is the pump from the client to the server.
 type up struct {
@@ -327,21 +327,34 @@ func (u *up) longQuery(h pgwire.Header) error {
 	if u.session.Masked() {
 		return u.refuse(query, u.session.RefuseMessage(session.TooLong(h.Size, maxText)))
 	}
+	start, err := u.start(startOfText)
+	if err != nil {
+		return err
+	}
 	e := u.flight.blank(query)
-	e.prepared = u.session.Unplanned(u.keyword())
+	e.prepared = u.session.Unplanned(string(start))
 	if err := u.beginAll(e); err != nil {
 		return u.refuseEntry(e, err)
 	}
-	err := u.send(e, u.whole)
+	err = u.send(e, u.whole)
 	u.nextBatch()
 	return err
 }
 
-// keyword returns the start of a text too long to be read as a whole.
-func (u *up) keyword() string {
-	b := u.in.Conn().Buffered()
-	const head, most = 5, 32
-	return string(b[min(head, len(b)):min(head+most, len(b))])
+const (
+	startOfText  = 64      // enough to tell the command
+	startOfNames = 8 << 10 // enough for the names in a Parse or Bind
+)
+
+// start returns the first bytes of the body of a message that is too long to be
+// read as a whole.
+func (u *up) start(n int) ([]byte, error) {
+	const head = 5 // letter and length
+	b, err := u.in.Conn().Peek(head + n)
+	if err != nil {
+		return nil, err
+	}
+	return b[head:], nil
 }
 
 // parse deals with a Parse.
@@ -387,47 +400,56 @@ func (u *up) longParse(h pgwire.Header) error {
 	if u.session.Masked() {
 		return u.refuse(parse, u.session.RefuseMessage(session.TooLong(h.Size, maxText)))
 	}
-	body, err := u.in.Body(pgwire.MaxBody)
+	start, err := u.start(startOfNames)
 	if err != nil {
 		return err
 	}
-	if err := u.parseMsg.Decode(body); err != nil {
+	c := protocol.Over(start)
+	name := string(c.CString())
+	if err := c.Err(); err != nil {
 		return err
 	}
-	m := &u.parseMsg
-	return u.sendParse(string(m.Name), u.session.Unplanned(string(m.Query[:min(32, len(m.Query))])), u.whole)
+	return u.sendParse(name, u.session.Unplanned(string(c.Take(min(c.Len(), startOfText)))), u.whole)
 }
 
 // bind deals with a Bind.
 func (u *up) bind(ctx context.Context, h pgwire.Header) error {
-	limit := pgwire.MaxBody
-	if u.session.Masked() {
-		limit = maxBind
-	}
-	body, err := u.in.Body(limit)
-	if err != nil {
-		return err
-	}
 	m := &u.bindMsg
-	if err := m.Decode(body); err != nil {
+	long := h.Size > maxBind
+	if err := u.decodeBind(m, long); err != nil {
 		return err
 	}
 	p, err := u.statementNamed(ctx, m.Statement)
 	if err != nil {
 		return u.refuse(bind, err)
 	}
-	if p == nil {
-		return u.send(u.flight.blank(bind), u.whole)
-	}
-	if why := u.guarded(p, m); why != nil {
+	if why := u.guarded(p, m, long); why != nil {
 		return u.refuse(bind, u.session.RefuseMessage(why))
 	}
-	b := &portal{prepared: p, formats: formatsOf(m.ResultFormats)}
+	b := &portal{prepared: p, formats: formatsOf(m.ResultFormats), formatless: long}
 	b.named = session.Portal{Prepared: p, Bound: true, Wire: b}
 	e := u.flight.blank(bind)
 	e.prepared, e.portal = p, b
 	e.ticket = u.session.Will(session.Change{Kind: session.PortalName, Name: string(m.Portal), Portal: &b.named})
 	return u.send(e, u.whole)
+}
+
+// decodeBind decodes a Bind, of a long one only the names.
+func (u *up) decodeBind(m *pgwire.Bind, long bool) error {
+	if !long {
+		body, err := u.in.Body(maxBind)
+		if err != nil {
+			return err
+		}
+		return m.Decode(body)
+	}
+	start, err := u.start(startOfNames)
+	if err != nil {
+		return err
+	}
+	c := protocol.Over(start)
+	*m = pgwire.Bind{Portal: bytes.Clone(c.CString()), Statement: bytes.Clone(c.CString())}
+	return c.Err()
 }
 
 // formatsOf copies the formats of a result; nil is all text.
@@ -440,8 +462,9 @@ func formatsOf(formats []int16) []int16 {
 	return nil
 }
 
-// statementNamed returns what a Bind or Describe speaks of, planned for now. It
-// is nil when the session has not seen it being made and the role sees everything.
+// statementNamed returns what a Bind or Describe speaks of, planned for now. What
+// the session has not seen being made is refused, to a role that sees everything
+// it is something unplanned.
 func (u *up) statementNamed(ctx context.Context, name []byte) (*session.Prepared, error) {
 	p, lookup := u.session.Statement(name)
 	if lookup == session.Unclear && u.session.Masked() {
@@ -454,11 +477,12 @@ func (u *up) statementNamed(ctx context.Context, name []byte) (*session.Prepared
 		}
 		p, lookup = u.session.Statement(name)
 	}
-	if lookup != session.Known {
-		if u.session.Masked() {
-			return nil, u.session.RefuseMessage(session.UnknownStatement(string(name)))
-		}
-		return nil, nil
+	switch {
+	case lookup == session.Known:
+	case u.session.Masked():
+		return nil, u.session.RefuseMessage(session.UnknownStatement(string(name)))
+	case p == nil:
+		p = u.session.Unplanned("EXECUTE")
 	}
 	renewed, err := u.session.Renew(ctx, p)
 	if err != nil {
@@ -474,8 +498,11 @@ func (u *up) statementNamed(ctx context.Context, name []byte) (*session.Prepared
 }
 
 // guarded returns why a parameter may not be written, or nil.
-func (u *up) guarded(p *session.Prepared, m *pgwire.Bind) *session.Refusal {
+func (u *up) guarded(p *session.Prepared, m *pgwire.Bind, long bool) *session.Refusal {
 	guards := p.Guards(0)
+	if long && len(guards) > 0 {
+		return session.TooLong(maxBind+1, maxBind)
+	}
 	for i := range guards {
 		g := &guards[i]
 		if g.Param > len(m.Parameters) {
@@ -507,9 +534,8 @@ func (u *up) describe(ctx context.Context) error {
 		return u.refuse(describeStatement, err)
 	}
 	e := u.flight.blank(describeStatement)
-	if e.prepared = p; p != nil {
-		statementOf(p).batch = u.batch
-	}
+	e.prepared = p
+	statementOf(p).batch = u.batch
 	return u.send(e, u.whole)
 }
 
@@ -519,15 +545,14 @@ func (u *up) describePortal(ctx context.Context, name []byte) error {
 		return u.refuse(describePortal, err)
 	}
 	e := u.flight.blank(describePortal)
-	if e.portal = b; b != nil {
-		b.batch = u.batch
-		e.prepared = b.prepared
-	}
+	e.portal, e.prepared = b, b.prepared
+	b.batch = u.batch
 	return u.send(e, u.whole)
 }
 
-// portalNamed returns what an Execute or Describe speaks of. It is nil when the
-// session has not seen it being made and the role sees everything.
+// portalNamed returns what an Execute or Describe speaks of. What the session has
+// not seen being made is refused, to a role that sees everything it is something
+// unplanned.
 func (u *up) portalNamed(ctx context.Context, name []byte) (*portal, error) {
 	b, lookup := u.session.Portal(name)
 	if lookup == session.Unclear && u.session.Masked() {
@@ -540,14 +565,15 @@ func (u *up) portalNamed(ctx context.Context, name []byte) (*portal, error) {
 		}
 		b, lookup = u.session.Portal(name)
 	}
-	if lookup != session.Known {
-		if u.session.Masked() {
-			return nil, u.session.RefuseMessage(session.UnknownCursor(string(name)))
-		}
-		return nil, nil
+	switch {
+	case lookup == session.Known:
+	case u.session.Masked():
+		return nil, u.session.RefuseMessage(session.UnknownCursor(string(name)))
+	case b == nil:
+		return &portal{prepared: u.session.Unplanned("FETCH"), formatless: true}, nil
 	}
 	if b.Wire == nil { // SQL declared it
-		b.Wire = &portal{prepared: u.session.CursorQuery(b), declared: true}
+		b.Wire = &portal{prepared: u.session.CursorQuery(b), formatless: true}
 	}
 	return b.Wire.(*portal), nil
 }
@@ -567,9 +593,6 @@ func (u *up) execute(ctx context.Context) error {
 		return u.refuse(execute, err)
 	}
 	e := u.flight.blank(execute)
-	if b == nil {
-		return u.send(e, u.whole)
-	}
 	e.portal = b
 	if err := u.beginPortal(e, b); err != nil {
 		return u.refuseEntry(e, err)

@@ -53,7 +53,7 @@ type Lookup uint8
 const (
 	Known   Lookup = iota // for what is returned
 	Unknown               // for nothing that we know of
-	Unclear               // that depends on messages in flight
+	Unclear               // that depends on messages in flight; for what is returned if they succeed
 )
 
 // latest returns the pending change that a name will be settled by.
@@ -70,7 +70,7 @@ func (n *names) latest(kind NameKind, name []byte) *pending {
 func (n *names) statement(name []byte) (*Prepared, Lookup) {
 	if p := n.latest(StatementName, name); p != nil {
 		if p.batch != n.batch {
-			return nil, Unclear
+			return p.Statement, Unclear
 		}
 		return found(p.Statement)
 	}
@@ -80,7 +80,7 @@ func (n *names) statement(name []byte) (*Prepared, Lookup) {
 func (n *names) portal(name []byte) (*Portal, Lookup) {
 	if p := n.latest(PortalName, name); p != nil {
 		if p.batch != n.batch {
-			return nil, Unclear
+			return p.Portal, Unclear
 		}
 		return found(p.Portal)
 	}
