@@ -143,15 +143,19 @@ func (e *explainer) explain(roleName, text string) (*explanation, error) {
 	scope.Role = role
 	result := new(explanation)
 	for _, plan := range e.planner.Plan(scope, text) {
-		result.Statements = append(result.Statements, explainPlan(plan))
+		result.Statements = append(result.Statements, explainPlan(plan, text))
 	}
 	return result, nil
 }
 
-func explainPlan(plan *rewrite.Plan) explainedStatement {
+// explainPlan explains the plan of one statement of a text.
+func explainPlan(plan *rewrite.Plan, text string) explainedStatement {
 	s := explainedStatement{
 		Kind: string(plan.Kind), Verdict: verdict(plan), SQL: plan.SQL,
 		Columns: []explainedColumn{}, Uses: []explainedUse{},
+	}
+	if s.SQL == "" {
+		s.SQL = strings.TrimSpace(text[plan.Start:plan.End])
 	}
 	if plan.Refuse != nil {
 		s.Code, s.Reason, s.Hint, s.SQL = plan.Refuse.Code, plan.Refuse.Message, plan.Refuse.Hint, ""

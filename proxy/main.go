@@ -100,6 +100,7 @@ func rootCommand() *cobra.Command {
 		explainCommand(),
 		testCommand(),
 		demoCommand(),
+		auditCommand(),
 		keygenCommand(),
 		versionCommand(),
 	)

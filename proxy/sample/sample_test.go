@@ -91,7 +91,7 @@ func TestLoad(t *testing.T) {
 		"SELECT count(*) FROM customers WHERE length(id_card) = 18 AND profile->>'phone' = mobile":                  10000,
 		"SELECT count(*) FROM customers c JOIN customer_contacts v USING (id) WHERE v.phone <> c.mobile":            0,
 		"SELECT count(DISTINCT tableoid) FROM orders":                                                               2,
-		"SELECT sum(members) FROM region_members":                                                                   10000,
+		"SELECT sum(companies) FROM region_companies":                                                               1000,
 		"SELECT (public.order_total(1) = (SELECT coalesce(sum(amount), 0) FROM orders WHERE customer_id = 1))::int": 1,
 		"SELECT count(DISTINCT n) FROM (SELECT name ~ '^[A-Z]' FROM customers) x (n)":                               2,
 	} {
