@@ -38,7 +38,7 @@ func (p *Planner) Plan(scope Scope, text string) []*Plan {
 	if plans, ok := p.Cached(scope, text); ok {
 		return plans
 	}
-	statements := p.dialect.Analyse(scope, text)
+	statements := p.analyse(scope, text)
 	plans := make([]*Plan, len(statements))
 	for i, st := range statements {
 		plans[i] = decide(scope, st)
@@ -52,6 +52,24 @@ func (p *Planner) Plan(scope Scope, text string) []*Plan {
 	}
 	p.plans.put(key, plans)
 	return plans
+}
+
+// analyse contains the faults of a dialect: a statement that it stumbles over is
+// one that is not understood.
+func (p *Planner) analyse(scope Scope, text string) (statements []*Statement) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			statements = []*Statement{{
+				Kind: "UNKNOWN", End: len(text), Rows: true, Opaque: true,
+				Effect: Effect{Path: true, Catalog: true, Opaque: true},
+				Unknown: []Refusal{{
+					Code: CodeUnsupported, Message: "the statement could not be resolved: an internal error",
+					Hint: "Please report it, with the statement.",
+				}},
+			}}
+		}
+	}()
+	return p.dialect.Analyse(scope, text)
 }
 
 // shapeOf is the key under which texts that differ only in literals share plans.

@@ -198,3 +198,18 @@ func TestCachedPlanCostsNoAllocation(t *testing.T) {
 		t.Errorf("a cached plan costs %v allocations", n)
 	}
 }
+
+// brokenDialect fails on every text.
+type brokenDialect struct{}
+
+func (brokenDialect) Analyse(Scope, string) []*Statement { panic("a fault") }
+
+func TestAFaultOfADialectRefuses(t *testing.T) {
+	planner := NewPlanner(brokenDialect{}, 16)
+	if p := planner.Plan(testScope(t, "clerk", "visible"), "x")[0]; p.Refuse == nil {
+		t.Error("a role with masks is not refused")
+	}
+	if p := planner.Plan(testScope(t, "boss", "visible"), "x")[0]; p.Refuse != nil {
+		t.Errorf("a role that sees everything is refused: %v", p.Refuse)
+	}
+}
