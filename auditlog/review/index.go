@@ -1,0 +1,215 @@
+package review
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"sqlveil/auditlog/segment"
+)
+
+// Options say where an index is. None must be given.
+type Options struct {
+	// Path of the index's file. When it is left out the index is in the log's
+	// directory or, where the caller may not write there, in the user's cache.
+	Path     string
+	Progress func(done, total int64) // of bringing it up to date
+}
+
+// An Index is ready to be asked. It stays as it was when it was opened, but for
+// what a proxy adds meanwhile.
+type Index struct {
+	store *store
+	zones []zone
+	words map[uint64]string
+	texts map[uint64]string
+	sets  map[uint64][]Object
+}
+
+// Open brings the index of a log up to date, making it when there is none, and
+// opens it. Where a proxy keeps it up, it only opens it.
+func Open(ctx context.Context, dir string, o Options) (*Index, error) {
+	path, err := choosePath(dir, o.Path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := tryLock(path)
+	if err == nil {
+		err = update(ctx, path, dir, o.Progress)
+		err = errors.Join(err, lock.Close())
+	} else if errors.Is(err, errBusy) {
+		err = nil // somebody else keeps it up
+	}
+	if err != nil {
+		return nil, fmt.Errorf("index %s: %w", path, err)
+	}
+	x := &Index{words: make(map[uint64]string), texts: make(map[uint64]string), sets: make(map[uint64][]Object)}
+	if x.store, err = openStore(ctx, path, false); err != nil {
+		return nil, fmt.Errorf("index %s: %w", path, err)
+	}
+	if x.zones, err = x.store.zones(ctx); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	return x, nil
+}
+
+// Close closes the index.
+func (x *Index) Close() error { return x.store.db.Close() }
+
+// Keep keeps the index of a log up to date until ctx ends. A proxy does so while
+// it serves.
+func Keep(ctx context.Context, dir string, o Options) error {
+	const pause = time.Second
+	path, err := choosePath(dir, o.Path)
+	if err != nil {
+		return err
+	}
+	lock, err := waitLock(ctx, path, pause)
+	if err != nil {
+		return endOf(ctx, err)
+	}
+	defer lock.Close()
+	s, b, err := openBuilder(ctx, path, dir)
+	if err != nil {
+		return endOf(ctx, err)
+	}
+	defer s.db.Close()
+	for {
+		if err := b.catchUp(ctx, nil); err != nil {
+			return endOf(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// endOf is nil when the error is only that the work was to end.
+func endOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func update(ctx context.Context, path, dir string, progress func(done, total int64)) error {
+	s, b, err := openBuilder(ctx, path, dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.catchUp(ctx, progress), s.db.Close())
+}
+
+// openBuilder opens the index at path for writing. One that is broken, of
+// another version or of another log is made anew.
+func openBuilder(ctx context.Context, path, dir string) (*store, *builder, error) {
+	for first := true; ; first = false {
+		s, err := openStore(ctx, path, true)
+		if err == nil {
+			var b *builder
+			if b, err = newBuilder(ctx, s, dir); err == nil {
+				if err = b.sameLog(ctx); err == nil {
+					return s, b, nil
+				}
+			}
+			err = errors.Join(err, s.db.Close())
+		}
+		if !first || ctx.Err() != nil {
+			return nil, nil, err
+		}
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, nil, err
+			}
+		}
+	}
+}
+
+// sameLog checks that the index is about the log in its directory and not ahead
+// of it. The log's name is the first line of its head.
+func (b *builder) sameLog(ctx context.Context) error {
+	head, err := os.ReadFile(filepath.Join(b.dir, segment.HeadFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	parts := strings.Split(strings.SplitN(string(head), "\n", 2)[0], "/")
+	if len(parts) != 3 {
+		return nil
+	}
+	name, last := parts[1], parts[2]
+	known, err := b.store.get(ctx, "log")
+	if err != nil {
+		return err
+	}
+	if known != "" && known != name || b.segment > last {
+		return errStale
+	}
+	return b.store.put(ctx, b.store.db, "log", name)
+}
+
+// choosePath returns where the index of a log is.
+func choosePath(dir, path string) (string, error) {
+	if path != "" {
+		return filepath.Abs(path)
+	}
+	inside := filepath.Join(dir, segment.IndexFile)
+	if writable(dir) {
+		return filepath.Abs(inside)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	whole, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	place := filepath.Join(cache, "sqlveil", strings.ReplaceAll(strings.Trim(whole, "/"), "/", "%"))
+	return filepath.Join(place, segment.IndexFile), os.MkdirAll(place, 0o700)
+}
+
+func writable(dir string) bool {
+	const write = 2 // W_OK
+	return syscall.Access(dir, write) == nil
+}
+
+var errBusy = errors.New("another process keeps the index up")
+
+func tryLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = errBusy
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func waitLock(ctx context.Context, path string, pause time.Duration) (*os.File, error) {
+	for {
+		f, err := tryLock(path)
+		if !errors.Is(err, errBusy) {
+			return f, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
