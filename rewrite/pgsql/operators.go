@@ -13,6 +13,7 @@ var operatorsText string
 // A systemOperator is one operator of pg_catalog, judged as its function is.
 type systemOperator struct {
 	left, right string // "-" for none
+	function    string
 	Judgement
 }
 
@@ -28,7 +29,7 @@ var systemOperators = sync.OnceValue(func() map[string][]systemOperator {
 		if !strings.HasPrefix(words[4], "any") {
 			j.Returns = words[4]
 		}
-		list[words[0]] = append(list[words[0]], systemOperator{words[1], words[2], j})
+		list[words[0]] = append(list[words[0]], systemOperator{words[1], words[2], words[3], j})
 	}
 	return list
 })
@@ -49,6 +50,11 @@ func JudgeOperator(name string) Judgement { return JudgeOperation(name, "", "") 
 // these types, by their names in pg_type; "" is a type that is not known, "-" a
 // missing left operand.
 func JudgeOperation(name, left, right string) Judgement {
+	for _, o := range systemOperators()[name] {
+		if o.left == left && o.right == right {
+			return o.Judgement
+		}
+	}
 	geometry := geometric(left) || geometric(right)
 	// A literal is of the other operand's type if there is such an operator.
 	if known, ok := besideLiteral(left, right); ok {
@@ -107,7 +113,9 @@ func geometric(typ string) bool {
 // https://www.postgresql.org/docs/current/typeconv-oper.html
 var typeFamilies = [][]string{
 	{"text", "varchar", "bpchar", "name", "char"},
-	{"int2", "int4", "int8", "numeric", "float4", "float8", "oid", "money", "regclass", "regtype", "regproc"},
+	{"int2", "int4", "int8", "numeric", "float4", "float8"},
+	{"oid", "regclass", "regtype", "regproc", "regnamespace", "regrole"},
+	{"money"},
 	{"date", "timestamp", "timestamptz"},
 	{"time", "timetz", "interval"},
 	{"inet", "cidr"},
