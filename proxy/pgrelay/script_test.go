@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -284,7 +285,9 @@ func (st *stage) checkAudit() {
 
 // A fakePlanner knows the plans that a script lists, and plays the catalogs too.
 type fakePlanner struct {
+	mu      sync.Mutex // guards the maps
 	plans   map[string]*rewrite.Plan
+	cached  map[string][]*rewrite.Plan
 	version atomic.Uint64
 	fresh   atomic.Int64
 }
@@ -297,8 +300,11 @@ type fakePlanner struct {
 // and names (it reads names) are effects without, declare=, fetch=, execute=,
 // forget= and prepare= effects with a name. "prepared" and "cursor" name other
 // plans by their text.
-func (f *fakePlanner) add(t *testing.T, line string) {
+func (f *fakePlanner) add(t testing.TB, line string) {
 	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cached = nil
 	text, rest := unquoted(t, line)
 	plan := &rewrite.Plan{Text: text, SQL: text, Fingerprint: "f", Kind: rewrite.Kind(strings.ToUpper(strings.Fields(text)[0]))}
 	e := &plan.Effect
@@ -358,7 +364,7 @@ func (f *fakePlanner) add(t *testing.T, line string) {
 	f.plans[plan.Text] = plan
 }
 
-func unquoted(t *testing.T, line string) (text, rest string) {
+func unquoted(t testing.TB, line string) (text, rest string) {
 	t.Helper()
 	prefix, err := strconv.QuotedPrefix(strings.TrimSpace(line))
 	if err != nil {
@@ -371,7 +377,7 @@ func unquoted(t *testing.T, line string) (text, rest string) {
 	return text, strings.TrimSpace(line)[len(prefix):]
 }
 
-func (f *fakePlanner) output(t *testing.T, name string) rewrite.Output {
+func (f *fakePlanner) output(t testing.TB, name string) rewrite.Output {
 	column := &rewrite.TableColumn{Type: "text"}
 	name, masked := strings.CutSuffix(name, "!")
 	o := rewrite.Output{Name: name, Sources: []*rewrite.TableColumn{column}}
@@ -385,6 +391,19 @@ func (f *fakePlanner) output(t *testing.T, name string) rewrite.Output {
 
 // Plan implements session.Planner.
 func (f *fakePlanner) Plan(_ rewrite.Scope, text string) []*rewrite.Plan {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if plans, ok := f.cached[text]; ok {
+		return plans
+	}
+	if f.cached == nil {
+		f.cached = map[string][]*rewrite.Plan{}
+	}
+	f.cached[text] = f.planAnew(text)
+	return f.cached[text]
+}
+
+func (f *fakePlanner) planAnew(text string) []*rewrite.Plan {
 	var plans []*rewrite.Plan
 	start := 0
 	for part := range strings.SplitSeq(text, ";") {
