@@ -20,11 +20,7 @@ func (r *resolver) userCall(candidates []*Function, args []value, names []string
 		}
 		v := r.functionValue(f, args, names)
 		if fits {
-			row := out.row
-			out = either(out, v)
-			if len(row) == len(v.row) {
-				out.row = rowEither(row, v.row)
-			}
+			out = overloaded(out, v)
 			continue
 		}
 		out, fits = v, true
@@ -33,6 +29,15 @@ func (r *resolver) userCall(candidates []*Function, args []value, names []string
 		return derived(args...)
 	}
 	out.exact = false
+	return out
+}
+
+// overloaded is what one of two functions returns.
+func overloaded(a, b value) value {
+	out := either(a, b)
+	if a.row != nil && b.row != nil {
+		out.row = oneRow(a.row, b.row)
+	}
 	return out
 }
 
@@ -62,7 +67,7 @@ func (r *resolver) functionValue(f *Function, args []value, names []string) valu
 	}
 	if r.scope.Policy.Trusted(f.Schema, f.Name) {
 		r.st.Effect.Opaque = true
-		return derived(args...)
+		return r.madeFrom(f, derived(args...))
 	}
 	r.st.Routines = true
 	switch {
@@ -86,7 +91,7 @@ func (r *resolver) functionValue(f *Function, args []value, names []string) valu
 func (r *resolver) opaque(f *Function, args []value, why string) value {
 	r.st.Effect.Opaque = true
 	r.st.Calls = append(r.st.Calls, rewrite.Call{Schema: f.Schema, Name: f.Name, Args: derived(args...).Value, Why: why})
-	return derived(args...)
+	return r.madeFrom(f, derived(args...))
 }
 
 // argumentLevel is the level around a function's body: it knows the arguments.
@@ -104,7 +109,7 @@ func (r *resolver) argumentLevel(f *Function, args []value, names []string) *que
 			if f.Variadic && at == len(byNumber)-1 {
 				v = derived(byNumber[at], v)
 			}
-			byNumber[at] = v
+			byNumber[at] = r.declaredAs(v, f.InTypes[at])
 		} else if len(byNumber) > 0 { // a further variadic argument
 			byNumber[len(byNumber)-1] = derived(byNumber[len(byNumber)-1], v)
 		}
@@ -214,25 +219,56 @@ func (r *resolver) bodyStatement(n *pg.Node, l *queryLevel) []column {
 
 // result shapes the columns of a body's last query into the function's value.
 func (r *resolver) result(f *Function, columns []column) value {
-	names := r.resultNames(f)
-	if len(names) > 0 && len(columns) == 1 && columns[0].value.row != nil {
+	declared, row := r.resultColumns(f)
+	if row && len(columns) == 1 && columns[0].value.row != nil {
 		columns = columns[0].value.row
 	}
-	if len(names) == 0 && len(columns) == 1 {
+	if !row && len(columns) == 1 {
 		v := columns[0].value
-		v.exact, v.constant = false, false
+		v.exact, v.constant, v.literal = false, false, false
+		return r.declaredAs(v, f.Returns)
+	}
+	if len(declared) != len(columns) {
+		return rowOf(columns)
+	}
+	named := make([]column, len(columns))
+	for i, c := range columns {
+		c.value.exact, c.value.constant, c.value.literal = false, false, false
+		named[i] = column{name: declared[i].name, value: r.declaredAs(c.value, declared[i].typ)}
+	}
+	return rowOf(named)
+}
+
+// madeFrom is what a function returns into which v goes in some way.
+func (r *resolver) madeFrom(f *Function, v value) value {
+	v = derived(v)
+	declared, row := r.resultColumns(f)
+	if !row {
+		return r.declaredAs(v, f.Returns)
+	}
+	columns := make([]column, len(declared))
+	for i, d := range declared {
+		columns[i] = column{name: d.name, value: r.declaredAs(v, d.typ)}
+	}
+	if len(columns) == 0 { // a record: the call says what is in it
+		v.rows = true
 		return v
 	}
-	if len(names) == len(columns) {
-		named := make([]column, len(columns))
-		for i, c := range columns {
-			c.value.exact = false
-			named[i] = column{name: names[i], value: c.value}
-		}
-		if len(named) == 1 {
-			return named[0].value
-		}
-		return rowOf(named)
-	}
 	return rowOf(columns)
+}
+
+// declaredAs is v where a function declares that type. What a polymorphic type
+// stands for the call decides; a row's fields stay what they are made of.
+func (r *resolver) declaredAs(v value, oid uint32) value {
+	t := r.catalog.TypeByOID(oid)
+	if t != nil && t.Kind == 'p' {
+		return v
+	}
+	row := v.row
+	if v = r.typed(v, t); len(row) == len(v.row) && row != nil {
+		for i := range row {
+			v.row[i].value.Value = row[i].value.Value
+		}
+	}
+	return v
 }

@@ -15,6 +15,11 @@ func (r *resolver) call(f *pg.FuncCall, l *queryLevel) value {
 	r.callSteering(f, l)
 	schema, name := splitName(f.Funcname)
 	args := r.exprs(f.Args, l)
+	if f.AggWithinGroup { // what is aggregated stands there
+		for _, n := range f.AggOrder {
+			args = append(args, r.expr(n.GetSortBy().GetNode(), l))
+		}
+	}
 	return r.callNamed(schema, name, f, args)
 }
 
@@ -42,6 +47,20 @@ func (r *resolver) window(w *pg.WindowDef, l *queryLevel) {
 	}
 	r.use(r.expr(w.StartOffset, l), "window")
 	r.use(r.expr(w.EndOffset, l), "window")
+}
+
+// extremeType is the type of the greatest of values: that of the function's
+// overload which takes them.
+func extremeType(of string) string {
+	switch of {
+	case "varchar", "name", "unknown":
+		return "text"
+	case "cidr":
+		return "inet"
+	case "regclass", "regtype", "regproc", "regnamespace", "regrole":
+		return "oid"
+	}
+	return of
 }
 
 func (r *resolver) callNamed(schema, name string, f *pg.FuncCall, args []value) value {
@@ -85,18 +104,21 @@ func (r *resolver) builtin(name string, f *pg.FuncCall, args []value) value {
 	switch {
 	case name == "count":
 		return countOf(f, args)
-	case isJSONPath(name) && len(args) > 0:
-		return r.jsonExtract(args, f.Args)
+	case isJSONPath(name) && len(args) > 0 && !f.FuncVariadic:
+		return r.jsonExtract(name, args)
 	case Judge(systemSchema, name, "").Kind == Choice && len(args) > 0:
-		return r.choice(name, args)
+		r.failures(JudgeCall(systemSchema, name, "", typesOf(args)), args)
+		return r.chosen(name, args)
 	}
 	return r.judged(systemSchema, name, "", args)
 }
 
 // countOf is released when it counts rows or a column's non-null values, with
-// or without DISTINCT; counting an expression would tell where it is null.
+// or without DISTINCT; counting an expression would tell where it is null, and
+// how many values it has.
 func countOf(f *pg.FuncCall, args []value) value {
-	if f.AggStar || len(args) == 1 && (len(args[0].columns()) > 0 || args[0].row != nil || args[0].None()) {
+	// A row is null only where there is none.
+	if f.AggStar || len(args) == 1 && (args[0].countable() || args[0].row != nil && !f.AggDistinct) {
 		return value{typ: "int8"}
 	}
 	out := derived(args...)
@@ -104,11 +126,13 @@ func countOf(f *pg.FuncCall, args []value) value {
 	return out
 }
 
-// choice is an aggregate or window function whose result is one of the values
-// of its first argument: min, max, first_value, lag, ...
-func (r *resolver) choice(name string, args []value) value {
-	r.failures(JudgeCall(systemSchema, name, "", typesOf(args)), args)
-	out := value{Value: args[0].Value, typ: args[0].typ}
+// chosen is what an aggregate or window function returns whose result is one of
+// the values of its first argument: min, max, first_value, lag, ...
+func (r *resolver) chosen(name string, args []value) value {
+	out := value{Value: args[0].Value, typ: args[0].typ, rows: args[0].mayBeRow()}
+	if name == "min" || name == "max" {
+		out.typ = extremeType(out.typ)
+	}
 	for _, a := range args[1:] {
 		if a.None() {
 			continue
@@ -118,26 +142,6 @@ func (r *resolver) choice(name string, args []value) value {
 			continue
 		}
 		r.use(a, "argument")
-	}
-	return out
-}
-
-func isJSONPath(name string) bool {
-	switch name {
-	case "jsonb_extract_path", "jsonb_extract_path_text", "json_extract_path", "json_extract_path_text":
-		return true
-	}
-	return false
-}
-
-func (r *resolver) jsonExtract(args []value, nodes []*pg.Node) value {
-	out := args[0]
-	out.exact = false
-	for i, key := range args[1:] {
-		if !key.constant {
-			return derived(args...)
-		}
-		out = r.jsonStep(out, key, nodes[i+1])
 	}
 	return out
 }
@@ -160,10 +164,10 @@ func (r *resolver) operator(e *pg.A_Expr, l *queryLevel) value {
 	}
 	left, right := r.expr(e.Lexpr, l), r.expr(e.Rexpr, l)
 	_, name := splitName(e.Name)
-	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && isJSON(left.typ) && right.constant {
+	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && isJSON(left.typ) && right.constant && len(r.catalog.UserOperators(name)) == 0 {
 		switch name {
 		case "->", "->>":
-			return r.jsonArrow(left, right, e.Rexpr, name)
+			return r.jsonArrow(left, right, name)
 		case "#>", "#>>":
 			return r.jsonPath(left, right, name)
 		}
@@ -198,37 +202,6 @@ func (r *resolver) comparisonOperators(e *pg.A_Expr, left, right value) (returns
 
 func operatorName(name string) []*pg.Node {
 	return []*pg.Node{{Node: &pg.Node_String_{String_: &pg.String{Sval: name}}}}
-}
-
-// jsonArrow is document -> key and document ->> key.
-func (r *resolver) jsonArrow(doc, key value, n *pg.Node, name string) value {
-	out := r.jsonStep(doc, key, n)
-	if name == "->>" {
-		out.typ = "text"
-	}
-	return out
-}
-
-// jsonPath is document #> '{a,b}'; the path is read when it is plain words.
-func (r *resolver) jsonPath(doc, path value, name string) value {
-	r.st.LiteralFree = false
-	keys, ok := plainArray(path.text)
-	if !path.literal || !ok {
-		return derived(doc)
-	}
-	out := doc.Value
-	for _, key := range keys {
-		if _, err := strconv.Atoi(key); err == nil {
-			out = out.At("[*]")
-		} else {
-			out = out.At(pathStep(key))
-		}
-	}
-	typ := "jsonb"
-	if name == "#>>" {
-		typ = "text"
-	}
-	return value{Value: out, typ: typ}
 }
 
 // operatorFunctions judges every operator that a name may stand for, and

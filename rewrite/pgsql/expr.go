@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"strconv"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -49,7 +50,7 @@ func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
 	case *pg.Node_RowExpr:
 		return r.rowExpr(e.RowExpr, l)
 	case *pg.Node_AArrayExpr:
-		return derived(r.exprs(e.AArrayExpr.Elements, l)...)
+		return arrayExpr(r.exprs(e.AArrayExpr.Elements, l))
 	case *pg.Node_AIndirection:
 		return r.indirection(e.AIndirection, l)
 	case *pg.Node_NamedArgExpr:
@@ -73,11 +74,22 @@ func (r *resolver) exprs(nodes []*pg.Node, l *queryLevel) []value {
 }
 
 func constant(c *pg.A_Const) value {
-	v := value{constant: true, typ: "unknown"}
-	if s := c.GetSval(); s != nil {
-		v.text, v.literal = s.Sval, true
+	switch k := c.GetVal().(type) {
+	case *pg.A_Const_Sval:
+		return value{constant: true, typ: "unknown", text: k.Sval.GetSval(), literal: true}
+	case *pg.A_Const_Ival:
+		return value{constant: true, typ: "int4"}
+	case *pg.A_Const_Fval:
+		if _, err := strconv.ParseInt(k.Fval.GetFval(), 10, 64); err == nil {
+			return value{constant: true, typ: "int8"}
+		}
+		return value{constant: true, typ: "numeric"}
+	case *pg.A_Const_Boolval:
+		return value{constant: true, typ: "bool"}
+	case *pg.A_Const_Bsval:
+		return value{constant: true, typ: "bit"}
 	}
-	return v
+	return value{constant: true, typ: "unknown"}
 }
 
 // columnRef resolves a, t.a, s.t.a, d.s.t.a, t.* and a table's name standing
@@ -187,66 +199,32 @@ func (r *resolver) starTable(c *pg.ColumnRef, l *queryLevel) *table {
 
 // typeCast resolves arg::type.
 func (r *resolver) typeCast(c *pg.TypeCast, l *queryLevel) value {
-	v := r.expr(c.Arg, l)
-	schema, name := splitName(c.TypeName.Names)
-	to := r.typeName(schema, name)
-	if v.constant {
-		v.typ = to
-		return v
-	}
-	if v.None() {
-		return value{typ: to, row: nil}
-	}
-	if len(c.TypeName.ArrayBounds) > 0 {
-		r.fallible(v)
-		return derived(v)
-	}
-	if r.hasUserCast(name) || (to == "" && !CastTotal(v.typ, name)) {
-		r.fallible(v)
-		out := derived(v)
-		out.typ = to
-		return out
-	}
-	if v.row != nil {
-		out := derived(v)
-		if !isTextType(to) {
-			r.fallible(v)
-		}
-		out.typ = to
-		return out
-	}
-	if len(c.TypeName.Typmods) == 0 && CastKeepsText(v.typ, to) {
-		v.exact = v.exact && isTextType(v.typ)
-		v.typ = to
-		return v
-	}
-	if !CastTotal(v.typ, to) {
-		r.fallible(v)
-	}
-	out := derived(v)
-	out.typ = to
-	return out
+	return r.castType(r.cast(r.expr(c.Arg, l), c.TypeName), c.TypeName)
 }
 
-// typeName is the name of a built-in type, "" for any other.
-func (r *resolver) typeName(schema, name string) string {
-	if schema != "" && schema != systemSchema {
-		return ""
+// cast is v cast to a type, but for the type itself.
+func (r *resolver) cast(v value, to *pg.TypeName) value {
+	if v.constant || v.None() {
+		return value{constant: v.constant, text: v.text, literal: v.literal, param: v.param}
 	}
-	if schema == "" {
-		for _, s := range r.path {
-			if s == systemSchema {
-				break
-			}
-			if r.catalog.TypeNamed(s, name) != nil {
-				return ""
-			}
-		}
+	typ := r.builtinName(to)
+	_, name := splitName(to.Names)
+	switch {
+	case r.hasUserCast(name), len(to.ArrayBounds) > 0, v.row != nil && !isTextType(typ), v.row == nil && !CastTotal(v.typ, typ):
+		r.fallible(v)
+		return derived(v)
+	case v.row == nil && len(to.Typmods) == 0 && CastKeepsText(v.typ, typ):
+		return value{Value: v.Value, exact: v.exact && isTextType(v.typ)}
 	}
-	if r.catalog.TypeNamed(systemSchema, name) == nil {
-		return ""
+	return derived(v)
+}
+
+// builtinName is the name of a built-in type, "" for any other and for arrays.
+func (r *resolver) builtinName(n *pg.TypeName) string {
+	if t := r.namedType(n); t != nil && t.Schema == systemSchema && len(n.ArrayBounds) == 0 {
+		return t.Name
 	}
-	return name
+	return ""
 }
 
 // hasUserCast reports whether a user-written cast to or from a type of that
@@ -371,53 +349,102 @@ func field(v value, name string) value {
 func (r *resolver) subscript(v value, s *pg.A_Indices, l *queryLevel) value {
 	lower, upper := r.expr(s.Lidx, l), r.expr(s.Uidx, l)
 	if !s.IsSlice && upper.constant && isJSON(v.typ) {
-		return r.jsonStep(v, upper, s.Uidx)
+		return r.jsonSubscript(v, upper)
 	}
-	out := derived(v, lower, upper)
+	out := element(v, s.IsSlice, lower, upper)
 	if !lower.None() || !upper.None() {
 		r.use(derived(lower, upper), "subscript")
 	}
 	return out
 }
 
-func isJSON(typ string) bool { return typ == "json" || typ == "jsonb" }
-
-// jsonStep is the value at one key of a document.
-func (r *resolver) jsonStep(doc, key value, n *pg.Node) value {
-	r.st.LiteralFree = false
-	step := "[*]"
-	if key.literal {
-		step = pathStep(key.text)
-	} else if key.param > 0 || n.GetAConst().GetIval() == nil {
-		return derived(doc)
+// arrayExpr is ARRAY[...].
+func arrayExpr(items []value) value {
+	out := derived(items...)
+	typ := "unknown"
+	for _, item := range items {
+		switch item.typ {
+		case typ, "unknown":
+		default:
+			if typ != "unknown" {
+				item.typ = ""
+			}
+			typ = item.typ
+		}
 	}
-	return value{Value: doc.At(step), typ: "jsonb"}
+	if typ == "unknown" {
+		typ = "text"
+	}
+	out.typ = arrayOf(typ)
+	if len(items) > 0 {
+		out.elements = fieldsFrom(out, items[0])
+	}
+	return out
 }
 
-// pathStep is one member step of an SQL/JSON path, quoted.
-func pathStep(key string) string {
-	return `."` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
+// element is array[i], or array[i:j].
+func element(v value, slice bool, indexes ...value) value {
+	out := derived(append(indexes, v)...)
+	switch {
+	case slice:
+		out.typ, out.elements = v.typ, v.elements
+	case v.elements != nil:
+		out.row = v.elements
+	default:
+		out.typ = elementOf(v.typ)
+	}
+	return out
+}
+
+// fieldsFrom are the fields of the rows in v, of which item is one: what v is
+// made of goes into each.
+func fieldsFrom(v, item value) []column {
+	if item.row == nil {
+		return item.elements
+	}
+	out := make([]column, len(item.row))
+	for i, c := range item.row {
+		part := derived(value{Value: v.Value})
+		part.typ, part.rows = c.value.typ, c.value.mayBeRow()
+		out[i] = column{name: c.name, value: part}
+	}
+	return out
 }
 
 // subLink resolves a subquery in an expression.
 func (r *resolver) subLink(s *pg.SubLink, l *queryLevel) value {
 	columns := r.query(s.Subselect, l)
+	if s.SubLinkType == pg.SubLinkType_EXPR_SUBLINK && len(columns) > 0 {
+		r.nameSubquery(s, columns[0].name)
+	}
 	test := r.expr(s.Testexpr, l)
 	switch s.SubLinkType {
 	case pg.SubLinkType_EXISTS_SUBLINK:
 		return value{}
 	case pg.SubLinkType_EXPR_SUBLINK, pg.SubLinkType_MULTIEXPR_SUBLINK:
-		if len(columns) == 1 {
-			v := columns[0].value
-			v.exact, v.constant = false, false
-			return v
-		}
-		return rowOf(columns)
+		return single(columns)
 	case pg.SubLinkType_ARRAY_SUBLINK:
-		return derived(rowOf(columns))
+		return arrayExpr([]value{single(columns)})
 	}
 	r.operatorFunctions(s.OperName, []value{test, rowOf(columns)})
 	return derived(test, rowOf(columns))
+}
+
+func (r *resolver) nameSubquery(s *pg.SubLink, name string) {
+	if r.subqueryNames == nil {
+		r.subqueryNames = map[*pg.SubLink]string{}
+	}
+	r.subqueryNames[s] = name
+}
+
+// single is the value of a subquery in an expression.
+func single(columns []column) value {
+	if len(columns) != 1 {
+		return rowOf(columns)
+	}
+	v := columns[0].value
+	v.exact, v.constant = false, false
+	return v
 }
 
 // rowOf is the row that columns make.

@@ -1,6 +1,8 @@
 package pgsql
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"sqlveil/rewrite"
@@ -108,29 +110,7 @@ func (r *resolver) generated(rel *Relation, c *ColumnInfo, v value) value {
 }
 
 func (r *resolver) columnValue(c *ColumnInfo) value {
-	v := value{Value: rewrite.Of(&c.TableColumn), exact: true}
-	t := r.catalog.TypeByOID(c.TypeOID)
-	if t == nil {
-		return v
-	}
-	v.typ = r.baseType(t)
-	if rel := r.catalog.RelationByOID(t.Relation); t.Kind == 'c' && rel != nil {
-		for _, f := range rel.Columns { // its fields are all derived from the one labelled column
-			v.row = append(v.row, column{name: f.Name.Name, value: derived(value{Value: v.Value})})
-		}
-	}
-	return v
-}
-
-// baseType is the name of a built-in type, through domains; "" for any other.
-func (r *resolver) baseType(t *TypeInfo) string {
-	for t != nil && t.Kind == 'd' {
-		t = r.catalog.TypeByOID(t.Base)
-	}
-	if t == nil || t.Schema != systemSchema {
-		return ""
-	}
-	return t.Name
+	return r.typed(value{Value: rewrite.Of(&c.TableColumn), exact: true}, r.catalog.TypeByOID(c.TypeOID))
 }
 
 // maxDepth bounds views over views and functions calling functions.
@@ -158,12 +138,25 @@ func (r *resolver) viewColumns(rel *Relation) []column {
 	for i, c := range rel.Columns {
 		v := columns[i].value
 		v.constant, v.literal = false, false
+		v = r.declaredAs(v, c.TypeOID)
 		// The view's own column may carry a label of its own.
-		v.Plain = append(v.Plain[:len(v.Plain):len(v.Plain)], rewrite.Source{Column: &c.TableColumn})
+		own := rewrite.Of(&c.TableColumn)
+		v.Plain = append(v.Plain[:len(v.Plain):len(v.Plain)], own.Plain...)
+		v.row, v.elements = fieldsWith(v.row, own), fieldsWith(v.elements, own)
 		out = append(out, column{name: c.Name.Name, value: v})
 	}
 	for _, name := range hiddenColumns {
 		out = append(out, column{name: name, hidden: true})
+	}
+	return out
+}
+
+// fieldsWith are the fields of a row which is made of v too.
+func fieldsWith(row []column, v rewrite.Value) []column {
+	out := slices.Clone(row)
+	for i := range out {
+		field := out[i].value.Value
+		out[i].value.Value = rewrite.Value{Plain: field.Plain, Derived: rewrite.Value{Derived: field.Derived}.Into(v).Derived}
 	}
 	return out
 }
@@ -240,25 +233,13 @@ func (r *resolver) join(j *pg.JoinExpr, l *queryLevel) *namespace {
 	}
 	out.columns = r.mergeColumns(left, right, using, j)
 	if j.JoinUsingAlias != nil {
-		out.tables = append(out.tables, &table{name: j.JoinUsingAlias.Aliasname, columns: out.columns[:len(using)]})
+		out.tables = append(out.tables, &table{name: j.JoinUsingAlias.Aliasname, columns: out.columns[:min(len(using), len(out.columns))]})
 	}
-	if j.Quals != nil {
-		r.condition(j.Quals, &queryLevel{outer: l.outer, with: l.with, from: withSiblings(&before, out), args: l.args}, "join")
+	if j.Quals != nil { // sees the join, and none of what stands before it in FROM
+		r.condition(j.Quals, &queryLevel{outer: l.outer, with: l.with, from: out, args: l.args}, "join")
 	}
 	if j.Alias != nil {
 		return namespaceOf(aliased(&table{columns: visible(out.columns)}, j.Alias))
-	}
-	return out
-}
-
-// withSiblings is what a join's condition sees: the join itself, then what
-// stands before it in FROM, which only a LATERAL subquery in it could name.
-func withSiblings(before, join *namespace) *namespace {
-	out := &namespace{tables: join.tables, columns: join.columns}
-	for _, t := range before.tables {
-		if join.table("", t.name) == nil {
-			out.tables = append(out.tables[:len(out.tables):len(out.tables)], t)
-		}
 	}
 	return out
 }
@@ -288,14 +269,7 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.Jo
 			continue
 		}
 		r.compare(a, b, "join")
-		v := either(a, b)
-		switch j.Jointype {
-		case pg.JoinType_JOIN_INNER, pg.JoinType_JOIN_LEFT:
-			v = a
-		case pg.JoinType_JOIN_RIGHT:
-			v = b
-		}
-		merged = append(merged, column{name: name, value: v})
+		merged = append(merged, column{name: name, value: mergedValue(a, b, j.Jointype)})
 	}
 	for _, side := range [][]column{left.columns, right.columns} {
 		for _, c := range side {
@@ -305,6 +279,23 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.Jo
 		}
 	}
 	return merged
+}
+
+// mergedValue is a column that two sides are joined by. An inner join gives
+// either side's: the server prefers the one that needs no cast.
+func mergedValue(a, b value, kind pg.JoinType) value {
+	out := branch(a, b)
+	switch {
+	case kind == pg.JoinType_JOIN_INNER && (a.typ != b.typ || a.typ == ""):
+		out.exact = a.exact && b.exact
+	case kind == pg.JoinType_JOIN_LEFT, kind == pg.JoinType_JOIN_INNER:
+		a.typ = out.typ
+		return a
+	case kind == pg.JoinType_JOIN_RIGHT:
+		b.typ = out.typ
+		return b
+	}
+	return out
 }
 
 func side(left bool) string {
@@ -344,20 +335,20 @@ func commonNames(left, right *namespace) []string {
 // before them.
 func (r *resolver) rangeFunction(f *pg.RangeFunction, l *queryLevel) *namespace {
 	t := &table{}
-	for _, n := range f.Functions {
+	for i, n := range f.Functions {
 		item := n.GetList().GetItems()
 		definitions := f.Coldeflist
 		if len(item) > 1 && item[1].GetList() != nil {
 			definitions = item[1].GetList().Items
 		}
-		name, columns := r.functionColumns(item[0], definitions, l)
-		if t.name == "" {
-			t.name = name
+		made := r.functionTable(item[0], definitions, l)
+		if i == 0 {
+			t.name = made.name
 		}
-		if f.Alias != nil && len(columns) == 1 && len(f.Functions) == 1 && len(definitions) == 0 && columns[0].name == name {
-			columns[0].name = f.Alias.Aliasname // a scalar function's column is named like its table
+		if made.scalar && len(f.Functions) == 1 && f.Alias != nil {
+			made.columns[0].name = f.Alias.Aliasname // a scalar function's column is named like its table
 		}
-		t.columns = append(t.columns, columns...)
+		t.columns = append(t.columns, made.columns...)
 	}
 	if f.Ordinality {
 		t.columns = append(t.columns, column{name: "ordinality"})
@@ -365,49 +356,52 @@ func (r *resolver) rangeFunction(f *pg.RangeFunction, l *queryLevel) *namespace 
 	return namespaceOf(aliased(t, f.Alias))
 }
 
-// functionColumns are the columns of one function in FROM, and the name they go by.
-func (r *resolver) functionColumns(n *pg.Node, definitions []*pg.Node, l *queryLevel) (string, []column) {
-	v := r.expr(n, l)
-	name := columnName(n)
-	if call := n.GetFuncCall(); call != nil {
-		_, name = splitName(call.Funcname)
-	}
-	if len(definitions) > 0 {
-		columns := make([]column, len(definitions))
-		for i, d := range definitions {
-			columns[i] = column{name: d.GetColumnDef().GetColname(), value: derived(v)}
-			if len(v.row) == len(definitions) {
-				columns[i].value = v.row[i].value
-			}
-		}
-		return name, columns
-	}
-	if call := n.GetFuncCall(); call != nil {
-		if columns := r.outColumns(call, v); columns != nil {
-			return name, columns
-		}
-	}
-	if v.row != nil {
-		return name, v.row
-	}
-	return name, []column{{name: name, value: v}}
+// A functionTable is what one function in FROM gives.
+type functionTable struct {
+	name    string // that it goes by
+	columns []column
+	scalar  bool // one column, which has no name of its own
 }
 
-// outColumns are the columns of a function that the catalog says returns a row.
-func (r *resolver) outColumns(call *pg.FuncCall, v value) []column {
-	schema, name := splitName(call.Funcname)
-	candidates := r.userFunctions(schema, name)
-	if len(candidates) == 0 && name == "unnest" && v.typ != "tsvector" {
-		return unnested(call, v)
-	}
-	if len(candidates) == 0 && (schema == "" || schema == systemSchema) {
-		candidates = r.catalog.Functions(systemSchema, name)
-	}
-	var names []string
-	for _, f := range candidates {
-		if own := r.resultNames(f); len(own) > len(names) {
-			names = own
+func (r *resolver) functionTable(n *pg.Node, definitions []*pg.Node, l *queryLevel) functionTable {
+	v := r.expr(n, l)
+	out := functionTable{name: r.columnName(n)}
+	if len(definitions) > 0 {
+		for i, d := range definitions {
+			c := column{name: d.GetColumnDef().GetColname(), value: r.castType(derived(v), d.GetColumnDef().GetTypeName())}
+			if len(v.row) == len(definitions) {
+				c.value.Value = v.row[i].value.Value
+			}
+			out.columns = append(out.columns, c)
 		}
+		return out
+	}
+	if call := n.GetFuncCall(); call != nil && v.row == nil {
+		out.columns = r.outColumns(call, v)
+	}
+	switch {
+	case out.columns != nil:
+	case v.row != nil:
+		out.columns = v.row
+	case v.mayBeRow():
+		r.unsupported("function " + out.name + " in FROM, whose columns are not known,")
+	default:
+		out.columns, out.scalar = []column{{name: out.name, value: v}}, true
+	}
+	return out
+}
+
+// outColumns are the columns of a function that the catalog says returns a
+// row, nil when it returns none. Functions of one name that return different
+// columns are refused: the server chooses by types.
+func (r *resolver) outColumns(call *pg.FuncCall, v value) []column {
+	var names []string
+	for i, own := range r.callResults(call) {
+		if i > 0 && !slices.Equal(names, own) {
+			r.unsupported("a call of one of several functions that return different columns")
+			return nil
+		}
+		names = own
 	}
 	if len(names) == 0 {
 		return nil
@@ -422,39 +416,73 @@ func (r *resolver) outColumns(call *pg.FuncCall, v value) []column {
 	return columns
 }
 
-// unnested are the columns of unnest(array, ...): one for each array, all of
-// one name. Only its form for a tsvector has others.
-func unnested(call *pg.FuncCall, v value) []column {
-	columns := make([]column, len(call.Args))
-	for i := range columns {
-		columns[i] = column{name: "unnest", value: derived(value{Value: v.Value})}
+// callResults are the names of the result columns of each function that a call
+// may mean; none for a function that returns one value.
+func (r *resolver) callResults(call *pg.FuncCall) [][]string {
+	schema, name := splitName(call.Funcname)
+	var results [][]string
+	for _, f := range r.userFunctions(schema, name) {
+		if f.takes(len(call.Args)) {
+			results = append(results, r.resultNames(f))
+		}
 	}
-	return columns
+	if (schema != "" && schema != systemSchema) || !Judge(systemSchema, name, "").Known {
+		return results
+	}
+	if name == "unnest" { // its value says what it returns
+		return append(results, nil)
+	}
+	rows := 0
+	for _, f := range r.catalog.Functions(systemSchema, name) {
+		if own := r.resultNames(f); len(own) > 0 && f.takes(len(call.Args)) {
+			results = append(results, own)
+			rows++
+		}
+	}
+	if rows == 0 {
+		results = append(results, nil)
+	}
+	return results
 }
 
-// resultNames are the names of a function's result columns, nil when it
-// returns one scalar.
-func (r *resolver) resultNames(f *Function) []string {
-	var names []string
+// A resultColumn is one column that a function returns.
+type resultColumn struct {
+	name string
+	typ  uint32
+}
+
+// resultColumns are the columns of a function's result; row is false when it is
+// one value, whose name, if it has one, stands alone then.
+func (r *resolver) resultColumns(f *Function) (columns []resultColumn, row bool) {
+	t := r.baseType(r.catalog.TypeByOID(f.Returns))
+	if t != nil && t.Kind == 'c' {
+		if rel := r.catalog.RelationByOID(t.Relation); rel != nil {
+			for _, c := range rel.Columns {
+				columns = append(columns, resultColumn{c.Name.Name, c.TypeOID})
+			}
+		}
+		return columns, true
+	}
 	for i, mode := range f.ArgModes {
 		if mode != 'o' && mode != 'b' && mode != 't' {
 			continue
 		}
-		name := "column" + itoa(len(names)+1)
+		c := resultColumn{name: "column" + itoa(len(columns)+1), typ: f.ArgTypes[i]}
 		if i < len(f.ArgNames) && f.ArgNames[i] != "" {
-			name = f.ArgNames[i]
+			c.name = f.ArgNames[i]
 		}
-		names = append(names, name)
+		columns = append(columns, c)
 	}
-	if len(names) > 0 {
-		return names
-	}
-	if t := r.catalog.TypeByOID(f.Returns); t != nil && t.Relation != 0 {
-		if rel := r.catalog.RelationByOID(t.Relation); rel != nil {
-			for _, c := range rel.Columns {
-				names = append(names, c.Name.Name)
-			}
-		}
+	return columns, t != nil && t.Schema == systemSchema && t.Name == "record"
+}
+
+// resultNames are the names of a function's result columns, nil when it
+// returns one value without a name.
+func (r *resolver) resultNames(f *Function) []string {
+	columns, _ := r.resultColumns(f)
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.name)
 	}
 	return names
 }

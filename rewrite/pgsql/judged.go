@@ -16,8 +16,10 @@ func typesOf(args []value) []string {
 // judged applies the judgement of a built-in or bundled function to its arguments.
 func (r *resolver) judged(schema, name, extension string, args []value) value {
 	j := JudgeCall(schema, name, extension, typesOf(args))
-	v := derived(args...)
-	v.typ = j.Returns
+	v := returned(name, args)
+	if j.Returns != "" {
+		v.typ = j.Returns
+	}
 	if name == "set_config" {
 		r.setConfig(args)
 	}

@@ -21,16 +21,7 @@ func (r *resolver) plpgsqlFunction(f *Function, args []value, names []string) va
 	if why != "" {
 		return r.opaque(f, args, why)
 	}
-	pool = derived(append(args, pool)...)
-	columns := r.resultNames(f)
-	if len(columns) < 2 {
-		return pool
-	}
-	row := make([]column, len(columns))
-	for i, name := range columns {
-		row[i] = column{name: name, value: pool}
-	}
-	return rowOf(row)
+	return r.madeFrom(f, derived(append(args, pool)...))
 }
 
 // plpgsqlText writes the definition of f anew, with types that the parser

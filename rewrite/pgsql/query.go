@@ -18,18 +18,28 @@ func (r *resolver) query(n *pg.Node, outer *queryLevel) []column {
 	l := outer.under()
 	switch q := n.Node.(type) {
 	case *pg.Node_SelectStmt:
-		return r.selectStmt(q.SelectStmt, l)
+		return knownTypes(r.selectStmt(q.SelectStmt, l))
 	case *pg.Node_InsertStmt:
-		return r.insert(q.InsertStmt, l)
+		return knownTypes(r.insert(q.InsertStmt, l))
 	case *pg.Node_UpdateStmt:
-		return r.update(q.UpdateStmt, l)
+		return knownTypes(r.update(q.UpdateStmt, l))
 	case *pg.Node_DeleteStmt:
-		return r.delete(q.DeleteStmt, l)
+		return knownTypes(r.delete(q.DeleteStmt, l))
 	case *pg.Node_MergeStmt:
-		return r.merge(q.MergeStmt, l)
+		return knownTypes(r.merge(q.MergeStmt, l))
 	}
 	r.unsupported("this kind of query")
 	return nil
+}
+
+// knownTypes makes text of literals that nothing gave a type to.
+func knownTypes(columns []column) []column {
+	for i := range columns {
+		if columns[i].value.typ == "unknown" {
+			columns[i].value.typ = "text"
+		}
+	}
+	return columns
 }
 
 // selectStmt resolves SELECT, VALUES or a set operation at the level l, which is its own.
@@ -76,11 +86,12 @@ func (r *resolver) targets(nodes []*pg.Node, l *queryLevel) []column {
 			columns = append(columns, star...)
 			continue
 		}
+		v := r.expr(target.Val, l)
 		name := target.Name
 		if name == "" {
-			name = columnName(target.Val)
+			name = r.columnName(target.Val)
 		}
-		columns = append(columns, column{name: name, value: r.expr(target.Val, l)})
+		columns = append(columns, column{name: name, value: v})
 	}
 	return columns
 }
@@ -166,20 +177,25 @@ func outputNamed(columns []column, name string) (value, bool) {
 // number, or an expression.
 func (r *resolver) orderBy(nodes []*pg.Node, columns []column, l *queryLevel, clause string) {
 	for _, n := range nodes {
-		if sort := n.GetSortBy(); sort != nil {
-			if len(sort.UseOp) > 0 {
-				r.operatorFunctions(sort.UseOp, nil)
-			}
+		sort := n.GetSortBy()
+		if sort != nil {
 			n = sort.Node
 		}
-		if c := n.GetColumnRef(); c != nil && len(c.Fields) == 1 {
-			if v, ok := outputNamed(columns, c.Fields[0].GetString_().GetSval()); ok {
-				r.use(v, clause)
-				continue
-			}
+		v := r.sortKey(n, columns, l)
+		r.use(v, clause)
+		if len(sort.GetUseOp()) > 0 {
+			r.operatorFunctions(sort.UseOp, []value{v, v})
 		}
-		r.use(r.ordinal(n, columns, l), clause)
 	}
+}
+
+func (r *resolver) sortKey(n *pg.Node, columns []column, l *queryLevel) value {
+	if c := n.GetColumnRef(); c != nil && len(c.Fields) == 1 {
+		if v, ok := outputNamed(columns, c.Fields[0].GetString_().GetSval()); ok {
+			return v
+		}
+	}
+	return r.ordinal(n, columns, l)
 }
 
 // distinct records DISTINCT, which the parser gives as a list of one empty
@@ -219,12 +235,23 @@ func (r *resolver) setOperation(s *pg.SelectStmt, l *queryLevel) []column {
 	}
 	columns := make([]column, len(left))
 	for i := range left {
-		columns[i] = column{name: left[i].name, value: branch(left[i].value, right[i].value)}
+		columns[i] = column{name: left[i].name, value: setValue(s.Op, left[i].value, right[i].value)}
 		if !s.All || s.Op != pg.SetOperation_SETOP_UNION {
-			r.use(columns[i].value, "union")
+			r.use(left[i].value, "union")
+			r.use(right[i].value, "union")
 		}
 	}
 	return columns
+}
+
+// setValue is a column of a set operation. EXCEPT returns rows of the left arm
+// only, but their type is that of both.
+func setValue(op pg.SetOperation, left, right value) value {
+	v := branch(left, right)
+	if op == pg.SetOperation_SETOP_EXCEPT {
+		v.Value = left.Value
+	}
+	return v
 }
 
 // values resolves VALUES lists: each column may be that of any row.

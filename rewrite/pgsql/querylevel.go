@@ -106,6 +106,8 @@ type resolver struct {
 	made     []*Relation // tables that earlier statements of the same text make
 	newPath  []string    // what SET search_path makes it, nil when it does not or that is not known
 	changed  bool        // an earlier statement of the same text changes definitions
+
+	subqueryNames map[*pg.SubLink]string // of the columns of subqueries in expressions
 }
 
 // use records that v stands in a clause; other forms than FormOther are recorded by the caller.

@@ -138,13 +138,3 @@ func splitPath(list string) []string {
 		}
 	}
 }
-
-// plainArray reads an array literal of plain words: {a,b,0}.
-func plainArray(text string) ([]string, bool) {
-	inner, ok := strings.CutPrefix(text, "{")
-	inner, closed := strings.CutSuffix(inner, "}")
-	if !ok || !closed || strings.ContainsAny(inner, `"\{} `) || inner == "" {
-		return nil, false
-	}
-	return strings.Split(inner, ","), true
-}

@@ -14,6 +14,14 @@ type value struct {
 	param    int    // the parameter's number from 1, 0 when it is none
 	typ      string // the type's name in pg_catalog, "" when unknown
 	row      []column
+	elements []column // of an array of rows: the fields of each
+	rows     bool     // it may be rows, or be made of rows, whose fields are not known
+}
+
+// mayBeRow reports whether v may have fields, or elements with fields, that
+// are not known.
+func (v value) mayBeRow() bool {
+	return (v.typ == "" || v.typ == arrayOfUnknown) && (v.rows || v.row != nil || v.elements != nil)
 }
 
 // columns are the table column that the value is, when it is that and nothing
@@ -32,9 +40,22 @@ func (v value) columns() []*rewrite.TableColumn {
 	return out
 }
 
+// countable reports whether v is a column, a row of columns, or made of none.
+func (v value) countable() bool {
+	if v.None() || len(v.columns()) > 0 {
+		return true
+	}
+	for _, c := range v.row {
+		if !c.value.countable() {
+			return false
+		}
+	}
+	return v.row != nil
+}
+
 // either joins the branches of CASE, the arms of UNION, the rows of VALUES.
 func either(a, b value) value {
-	out := value{Value: a.Either(b.Value)}
+	out := value{Value: a.Either(b.Value), rows: a.mayBeRow() || b.mayBeRow()}
 	if a.typ == b.typ {
 		out.typ = a.typ
 	}
@@ -46,6 +67,7 @@ func derived(vs ...value) value {
 	var out value
 	for _, v := range vs {
 		out.Value = out.Into(v.Value)
+		out.rows = out.rows || v.mayBeRow()
 	}
 	return out
 }

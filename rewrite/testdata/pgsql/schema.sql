@@ -22,3 +22,4 @@ CREATE FUNCTION hr.team_size(t int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 CREATE FUNCTION hr.dynamic(q text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE m text; BEGIN EXECUTE q INTO m; RETURN m; END $$;
 CREATE FUNCTION hr.rich(p int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN IF (SELECT pay FROM hr.person WHERE id = p) > 100 THEN RETURN true; END IF; RETURN false; END $$;
 CREATE PROCEDURE hr.rename_team(t int, n text) LANGUAGE sql AS 'UPDATE hr.team SET title = n WHERE id = t';
+CREATE FUNCTION hr.one_team(t int, OUT found hr.team) LANGUAGE sql STABLE AS 'SELECT * FROM hr.team WHERE id = t';
