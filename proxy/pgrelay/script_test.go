@@ -443,6 +443,10 @@ func (f *fakePlanner) Current(context.Context, string) (rewrite.Catalog, error) 
 	return fakeCatalog(f.version.Load()), nil
 }
 
+func (f *fakePlanner) Known(context.Context, string) (rewrite.Catalog, error) {
+	return fakeCatalog(f.version.Load()), nil
+}
+
 func (f *fakePlanner) Fresh(context.Context, string) (rewrite.Catalog, error) {
 	f.fresh.Add(1)
 	return fakeCatalog(f.version.Load()), nil

@@ -38,6 +38,9 @@ type Planner interface {
 type Catalogs interface {
 	// Current returns the newest snapshot at hand. It is called for every statement.
 	Current(ctx context.Context, database string) (rewrite.Catalog, error)
+	// Known returns any snapshot at hand, for statements that pass whatever it says.
+	// It waits at most for the first one.
+	Known(ctx context.Context, database string) (rewrite.Catalog, error)
 	// Fresh returns a snapshot that was compared with the server after the call.
 	Fresh(ctx context.Context, database string) (rewrite.Catalog, error)
 	// Local returns what one session alone sees, by asking on its own connection:

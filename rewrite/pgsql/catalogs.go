@@ -16,6 +16,13 @@ import (
 const (
 	// pollInterval is how often a database in use is checked for new definitions.
 	pollInterval = time.Second
+	// openInterval is the same for a database that only [Catalogs.Known] is asked for.
+	openInterval = 10 * time.Second
+	// firstWait is how long Known waits for the first snapshot of a database.
+	firstWait = 2 * time.Second
+	// loadShare keeps the reading of definitions that change all the time to this
+	// part of the time.
+	loadShare = 5
 	// idleAfter is how long a database stays in use after the last question.
 	idleAfter = time.Minute
 	// staleAfter is how old a check may be for Current to rely on it.
@@ -33,7 +40,10 @@ const (
 	localSnapshots = 32
 )
 
-var errCatalogsClosed = errors.New("the catalogs are closed")
+var (
+	errCatalogsClosed = errors.New("the catalogs are closed")
+	errUnread         = errors.New("the definitions could not be read so far")
+)
 
 // An Opener connects to a database with the account that reads catalogs. The
 // Ask is used by one goroutine at a time; close ends the connection.
@@ -79,6 +89,26 @@ func (c *Catalogs) Current(ctx context.Context, database string) (rewrite.Catalo
 		return v.catalog, nil
 	}
 	return answer(k.fresh(ctx))
+}
+
+// Known returns the newest snapshot at hand, however old, for those who need it
+// to describe statements and not to decide about them. It waits only for the
+// first one, and not where reading it failed before.
+func (c *Catalogs) Known(ctx context.Context, database string) (rewrite.Catalog, error) {
+	k, err := c.keeper(database)
+	if err != nil {
+		return nil, err
+	}
+	k.known.Store(time.Now().UnixNano())
+	if v := k.verified.Load(); v != nil {
+		return v.catalog, nil
+	}
+	if k.failing.Load() {
+		return nil, errUnread
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstWait)
+	defer cancel()
+	return answer(k.ask(ctx))
 }
 
 // Fresh returns a snapshot that was found to be the newest by a check which
@@ -140,7 +170,6 @@ func (c *Catalogs) keeper(database string) (*keeper, error) {
 		return nil, err
 	}
 	k := &keeper{database: database, open: c.open, over: c.ctx.Done(), wake: make(chan struct{}, 1), locals: locals}
-	k.touch()
 	c.keepers[database] = k
 	c.wg.Go(func() { k.run(c.ctx) })
 	return k, nil
@@ -155,6 +184,8 @@ type keeper struct {
 	wake     chan struct{}   // a round waits
 	verified atomic.Pointer[verified]
 	used     atomic.Int64                // when somebody last asked, Unix nanoseconds
+	known    atomic.Int64                // likewise, of Known
+	failing  atomic.Bool                 // the last check failed
 	locals   *lru.Cache[Print, *Catalog] // sessions' own snapshots
 	history  history
 
@@ -167,6 +198,7 @@ type verified struct {
 	catalog *Catalog
 	at      time.Time     // when the check began
 	cost    time.Duration // how long it took
+	load    time.Duration // how long the last reading took
 }
 
 // reuse is how long after its beginning a check may be relied upon.
@@ -189,7 +221,7 @@ func (k *keeper) touch() { k.used.Store(time.Now().UnixNano()) }
 // expire makes the last check count for nothing.
 func (k *keeper) expire() {
 	if v := k.verified.Load(); v != nil {
-		k.verified.CompareAndSwap(v, &verified{catalog: v.catalog})
+		k.verified.CompareAndSwap(v, &verified{catalog: v.catalog, load: v.load})
 	}
 }
 
@@ -206,6 +238,11 @@ func (k *keeper) current(ctx context.Context) (*Catalog, error) {
 // fresh waits for a check that begins after the call.
 func (k *keeper) fresh(ctx context.Context) (*Catalog, error) {
 	k.touch()
+	return k.ask(ctx)
+}
+
+// ask waits for the next check.
+func (k *keeper) ask(ctx context.Context) (*Catalog, error) {
 	k.mu.Lock()
 	if k.next == nil {
 		k.next = &round{done: make(chan struct{})}
@@ -232,7 +269,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer conn.end()
 	for {
 		var tick <-chan time.Time
-		if idle := time.Since(time.Unix(0, k.used.Load())); idle < idleAfter {
+		if within(&k.used, idleAfter) || within(&k.known, idleAfter) {
 			tick = time.After(k.pause())
 		} else {
 			conn.end()
@@ -257,10 +294,19 @@ func (k *keeper) run(ctx context.Context) {
 
 // pause is how long to wait between checks that nobody asked for.
 func (k *keeper) pause() time.Duration {
-	if v := k.verified.Load(); v != nil {
-		return max(pollInterval, v.reuse())
+	interval := pollInterval
+	if !within(&k.used, idleAfter) {
+		interval = openInterval
 	}
-	return pollInterval
+	if v := k.verified.Load(); v != nil {
+		return max(interval, v.reuse(), loadShare*v.load)
+	}
+	return interval
+}
+
+// within says whether a time, in Unix nanoseconds, is no longer ago than d.
+func within(at *atomic.Int64, d time.Duration) bool {
+	return time.Since(time.Unix(0, at.Load())) < d
 }
 
 // check verifies the snapshot or reads a new one. A connection that turns out
@@ -274,6 +320,7 @@ func (k *keeper) check(ctx context.Context, conn *connection) (*Catalog, error) 
 		conn.end()
 		catalog, err = k.verify(ctx, conn)
 	}
+	k.failing.Store(err != nil)
 	if err != nil {
 		conn.fail(err)
 		return nil, fmt.Errorf("definitions of %s: %w", k.database, err)
@@ -313,11 +360,13 @@ func (k *keeper) verify(ctx context.Context, conn *connection) (*Catalog, error)
 		return nil, err
 	}
 	k.history.note(catalog)
-	return k.publish(catalog, start, cost), nil
+	k.verified.Store(&verified{catalog, start, cost, time.Since(start)})
+	return catalog, nil
 }
 
+// publish notes that the snapshot at hand was checked.
 func (k *keeper) publish(c *Catalog, at time.Time, cost time.Duration) *Catalog {
-	k.verified.Store(&verified{c, at, cost})
+	k.verified.Store(&verified{c, at, cost, k.verified.Load().load})
 	return c
 }
 
