@@ -47,10 +47,10 @@ func (d *down) prepareCopy(e *entry, response pgwire.CopyResponse) (*copyOut, er
 	if err != nil || masks == nil {
 		return &copyOut{}, err
 	}
-	c := &columns{cells: make([]pgwire.CellRewriter, len(masks))}
+	c := &columns{cells: make([]pgwire.CellRewriter, len(masks)), query: e.current()}
 	for i, column := range e.prepared.Columns(e.at) {
 		if masks[i] != nil {
-			c.cells[i] = d.cellOf(masks[i], typeNamed(column.Type), response.Formats[i], c)
+			c.cells[i] = d.cellOf(masks[i], e.prepared.Subject(e.at, i), typeNamed(column.Type), response.Formats[i], c)
 		}
 	}
 	return &copyOut{rows: pgwire.NewCopy(copyOptions(format, response.Binary), c.cells, maxCopyRow), columns: c}, nil

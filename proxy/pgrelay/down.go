@@ -37,8 +37,9 @@ type down struct {
 	touched bool     // the open transaction touched protected columns
 	dropped []*entry
 
-	fields []pgwire.FieldDescription
-	last   atomic.Pointer[lastWords] // the up pump's reason to end the session
+	fields  []pgwire.FieldDescription
+	origins []session.Origin
+	last    atomic.Pointer[lastWords] // the up pump's reason to end the session
 
 	pid    uint32
 	engine string

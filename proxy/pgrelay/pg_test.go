@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"sqlveil/auditlog"
+	"sqlveil/auditlog/chain"
 	"sqlveil/protocol"
 	"sqlveil/protocol/pgwire"
 )
@@ -628,3 +629,42 @@ func TestLoginTimeout(t *testing.T) {
 	}
 	eventually(t, "the session gone", func() bool { return r.metrics.Sessions.Load() == 0 })
 }
+
+// Persons are on record whoever sees them, in whatever format, up to a limit.
+func TestSubjects(t *testing.T) {
+	r := newRig(t)
+	r.exec("INSERT INTO person SELECT i, 'more' FROM generate_series(101, 300) i")
+	hasher := auditlog.NewSubjectHasher(chain.Key{1})
+	for _, user := range []string{"analyst", "dba"} {
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeDescribeExec, pgx.QueryExecModeSimpleProtocol} {
+			t.Run(user+" "+mode.String(), func(t *testing.T) {
+				conn := r.connect(user, func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = mode })
+				last := func(sql string, rows int64) auditlog.Subjects {
+					t.Helper()
+					if _, err := conn.Exec(soon(t), sql); err != nil {
+						t.Fatal(err)
+					}
+					ends := r.audit.of(auditlog.QueryEnd)
+					e := ends[len(ends)-1]
+					if e.Result.Rows != rows {
+						t.Errorf("%s: %d rows on record, want %d", sql, e.Result.Rows, rows)
+					}
+					return e.Subjects
+				}
+				got := last("SELECT id, name FROM person WHERE id IN (7, 8) UNION ALL SELECT 7, 'again' FROM person WHERE id = 1 ORDER BY 1", 3)
+				if got.Count != 2 || got.Keys[0] != hasher.Key("person", []byte("7")) || got.Keys[1] != hasher.Key("person", []byte("8")) {
+					t.Errorf("got %+v", got)
+				}
+				if got := last("SELECT id FROM person", 300); got.Count != maxNamed || got.More != 300-maxNamed {
+					t.Errorf("got %d and %d more", got.Count, got.More)
+				}
+				if got := last("SELECT name FROM person", 300); got.Count != 0 {
+					t.Errorf("got %+v", got)
+				}
+			})
+		}
+	}
+}
+
+// maxNamed is how many persons the record of a statement names.
+const maxNamed = 200

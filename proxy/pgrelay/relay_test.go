@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sqlveil/auditlog"
+	"sqlveil/auditlog/chain"
 	"sqlveil/masking"
 	"sqlveil/proxy/proxytest"
 	"sqlveil/proxy/session"
@@ -31,12 +32,14 @@ var policySpec = masking.Spec{
 		"mobile": {Level: "restricted", Mask: masking.MaskSpec{"partial": {"first": 3, "last": 4}}, Use: "equality"},
 		"salary": {Level: "restricted", Mask: masking.MaskSpec{"null": {}}},
 		"secret": {Level: "restricted", Mask: masking.MaskSpec{"redact": {}}},
+		"person": {Level: "public", Mask: masking.MaskSpec{"redact": {}}, Subject: true},
 	},
 	Columns: map[string]masking.ColumnSpec{
 		"*.*.person.mobile": {Class: "mobile"},
 		"*.*.person.salary": {Class: "salary"},
 		"*.*.person.born":   {Class: "secret"},
 		"*.*.*.secret":      {Class: "secret"},
+		"*.*.person.id":     {Class: "person"},
 	},
 	Unlabelled: "visible",
 	Roles:      map[string]masking.RoleSpec{"analyst": {Clearance: "public"}, "dba": {Clearance: "restricted"}},
@@ -71,6 +74,7 @@ func (m *memory) Append(e *auditlog.Event, _ bool) (uint64, error) {
 	kept := *e
 	kept.Objects = append([]auditlog.Object(nil), e.Objects...)
 	kept.Decision.Masks = append([]auditlog.MaskedColumn(nil), e.Decision.Masks...)
+	kept.Subjects.Keys = append([]auditlog.SubjectKey(nil), e.Subjects.Keys...)
 	kept.Detail = append([]auditlog.Detail(nil), e.Detail...)
 	m.events = append(m.events, kept)
 	return uint64(len(m.events)), nil
@@ -168,6 +172,7 @@ func newRig(t testing.TB, change ...func(*Relay)) *rig {
 		Listener: "test", Protocol: "postgres", Address: r.Addr(),
 		Policy: r.policy.Load, Planner: rewrite.NewPlanner(pgsql.Dialect{}, 1000), Catalogs: localAsk{catalogs},
 		Audit: r.audit, Log: zerolog.New(&r.log), Metrics: &r.metrics,
+		Hasher: func() *auditlog.SubjectHasher { return auditlog.NewSubjectHasher(chain.Key{1}) },
 	}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,8 +12,11 @@ import (
 
 // columns rewrite the rows of one result. They belong to one session.
 type columns struct {
-	cells []pgwire.CellRewriter // nil when no column has a mask
-	count int64                 // of masked cells that were not counted yet
+	cells    []pgwire.CellRewriter // nil when no cell is to be looked at
+	masked   bool                  // some of them are masked
+	subjects int64                 // how many columns identify a person
+	count    int64                 // of masked cells that were not counted yet
+	query    *session.Query        // whose rows these are
 }
 
 // taken returns how many cells have been masked since the last call.
@@ -37,18 +40,50 @@ func (c *cell) AppendCell(dst, value []byte) ([]byte, bool) {
 
 // A textMask is a mask over the text of values of one type.
 type textMask struct {
-	mask masking.Mask
-	kind masking.Type
-	down *down
+	mask    masking.Mask
+	kind    masking.Type
+	down    *down
+	subject string // the class, where the values identify persons
+	of      *columns
 }
 
 // Append implements [pgwire.TextMask]. In an encoding other than UTF-8 a mask
 // cannot tell the characters of a value apart, so what is not ASCII is redacted.
 func (m *textMask) Append(dst, text []byte) ([]byte, bool) {
+	m.note(text)
 	if m.down.ascii && !isASCII(text) {
 		return masking.Neutral(dst, m.kind)
 	}
 	return masking.Apply(m.mask, dst, text, m.kind)
+}
+
+// note puts the person whom a value identifies on record.
+func (m *textMask) note(text []byte) {
+	if m.subject != "" && m.of.query != nil {
+		m.down.session.Subject(m.of.query, m.subject, text)
+	}
+}
+
+// A witness sees the values of a column that identifies persons to a role that
+// sees them in clear, and leaves them as they are.
+type witness struct {
+	textMask
+	codec pgwire.Codec
+	text  []byte
+}
+
+// AppendCell implements [pgwire.CellRewriter].
+func (w *witness) AppendCell(dst, value []byte) ([]byte, bool) {
+	text := value
+	if w.codec.Format != pgwire.TextFormat {
+		var ok bool
+		if w.text, ok = w.codec.AppendText(w.text[:0], value); !ok {
+			return append(dst, value...), true
+		}
+		text = w.text
+	}
+	w.note(text)
+	return append(dst, value...), true
 }
 
 func isASCII(text []byte) bool {
@@ -68,39 +103,53 @@ func maskable(t pgwire.Type) masking.Type {
 	}
 }
 
-// cellOf returns what masks the cells of a column.
-func (d *down) cellOf(mask masking.Mask, t pgwire.Type, format int16, of *columns) pgwire.CellRewriter {
-	text := &textMask{mask: mask, kind: maskable(t), down: d}
-	return &cell{Cell: pgwire.NewCell(pgwire.Codec{Type: t, Format: format}, text), of: of}
+// cellOf returns what rewrites the cells of a column, nil for nothing.
+func (d *down) cellOf(mask masking.Mask, subject string, t pgwire.Type, format int16, of *columns) pgwire.CellRewriter {
+	text := textMask{mask: mask, kind: maskable(t), down: d, subject: subject, of: of}
+	codec := pgwire.Codec{Type: t, Format: format}
+	switch {
+	case mask != nil:
+		of.masked = true
+		return &cell{Cell: pgwire.NewCell(codec, &text), of: of}
+	case subject != "":
+		return &witness{textMask: text, codec: codec}
+	}
+	return nil
 }
 
 // prepare makes the columns of a result. It fails with a *[session.MismatchError].
 func (d *down) prepare(p *session.Prepared, i int, fields []pgwire.FieldDescription, format func(column int) int16) (*columns, error) {
-	origins := make([]session.Origin, len(fields))
-	for j, f := range fields {
-		origins[j] = session.Origin{Rel: f.TableOID, Att: f.Attribute}
+	d.origins = d.origins[:0]
+	for _, f := range fields {
+		d.origins = append(d.origins, session.Origin{Rel: f.TableOID, Att: f.Attribute})
 	}
-	masks, err := d.session.Describe(p, i, origins)
+	masks, err := d.session.Describe(p, i, d.origins)
 	if err != nil {
 		return nil, err
 	}
 	c := &columns{}
-	if masks == nil {
+	subjects := p.Subjects(i)
+	if masks == nil && !subjects {
 		return c, nil
 	}
 	c.cells = make([]pgwire.CellRewriter, len(fields))
-	for j, mask := range masks {
-		if mask != nil {
-			t := pgwire.TypeOf(fields[j].TypeOID, fields[j].TypeModifier)
-			c.cells[j] = d.cellOf(mask, t, format(j), c)
+	for j, f := range fields {
+		var mask masking.Mask
+		if masks != nil {
+			mask = masks[j]
 		}
+		subject := p.Subject(i, j)
+		if subject != "" {
+			c.subjects++
+		}
+		c.cells[j] = d.cellOf(mask, subject, pgwire.TypeOf(f.TypeOID, f.TypeModifier), format(j), c)
 	}
 	return c, nil
 }
 
 // rowDescription deals with a RowDescription.
 func (d *down) rowDescription(e *entry) error {
-	if e.prepared == nil || e.prepared.Open() {
+	if !watched(e) {
 		return d.pass(e.probe)
 	}
 	body, err := d.in.Body(maxReply)
@@ -124,6 +173,11 @@ func (d *down) rowDescription(e *entry) error {
 		}
 	}
 	return d.pass(e.probe)
+}
+
+// watched says whether the rows that answer an entry have to be looked at.
+func watched(e *entry) bool {
+	return e.prepared != nil && (!e.prepared.Open() || e.prepared.Subjects(e.at))
 }
 
 func (d *down) fieldFormat(column int) int16 { return d.fields[column].Format }
@@ -189,24 +243,30 @@ func (d *down) row(e *entry, h pgwire.Header) error {
 	if d.muted {
 		return nil
 	}
-	var cells []pgwire.CellRewriter
-	if e.prepared != nil && !e.prepared.Open() {
-		c, err := d.columnsOf(e)
-		if err != nil {
-			return d.withhold(e, err)
+	var c *columns
+	if watched(e) {
+		var err error
+		if c, err = d.columnsOf(e); err != nil {
+			if !e.prepared.Open() {
+				return d.withhold(e, err)
+			}
+			c = nil // not described, or otherwise than planned: persons are not recorded
 		}
-		cells = c.cells
 	}
 	q := e.current()
-	if cells == nil {
+	if c == nil || c.cells == nil || !c.masked && (q == nil || q.Named()) {
 		rows, bytes, err := d.in.PassRun(d.out)
 		if q != nil {
 			q.Rows += rows
 			q.Bytes += bytes
+			if c != nil {
+				q.Unnamed(rows * c.subjects)
+			}
 		}
 		return err
 	}
-	return d.maskRow(e, h, cells, q)
+	c.query = q
+	return d.maskRow(e, h, c.cells, q)
 }
 
 // maskRow rewrites one row.

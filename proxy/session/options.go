@@ -23,9 +23,9 @@ type Options struct {
 	Log      zerolog.Logger
 	Metrics  *Metrics
 
-	// Subject makes the audit log's key of a person from a value of a column
-	// that identifies one. Nil: subjects are not recorded.
-	Subject func(class *masking.Class, text []byte) auditlog.SubjectKey
+	// Hasher makes what turns identifiers of persons into the keys of the audit
+	// log; each session has its own. Nil: persons are not recorded.
+	Hasher func() *auditlog.SubjectHasher
 }
 
 // A Planner turns texts into plans and remembers them; see [rewrite.Planner].

@@ -384,6 +384,9 @@ type Query struct {
 	moves   bool
 	ticket  uint64
 	done    bool
+
+	subjects []auditlog.SubjectKey
+	unnamed  int
 }
 
 // Done says whether the outcome of the statement is on record. It is called on
@@ -483,6 +486,7 @@ func (s *Session) End(q *Query, o Outcome) {
 		OK: ok, SQLState: o.SQLState, Ended: o.Ended, Rows: q.Rows, Bytes: q.Bytes,
 		Micros: e.Time.Sub(q.begun).Microseconds(), MaskedCells: q.MaskedCells,
 	}
+	q.recordSubjects(&e.Subjects)
 	s.append(e, auditlog.QueryEnd, false)
 }
 

@@ -30,6 +30,8 @@ type Session struct {
 	begin auditlog.Event // the up side's
 	end   auditlog.Event // the down side's
 
+	hasher *auditlog.SubjectHasher // the down side's, made when it is needed
+
 	// What the up side knows of the meaning of names.
 	scope   *rewrite.Scope // nil before the first statement and when something in it changed
 	policy  *masking.Policy
