@@ -151,11 +151,8 @@ func (r *resolver) jsonExtractCall(f *ast.FuncCallExpr, l *level) value {
 	return out.of(kind)
 }
 
-// mostArraySteps bounds the steps of a path that may stand for the value itself.
-const mostArraySteps = 5
-
-// atPath is the value at a path of a document. An array step on what is no array
-// stands for the value itself, so each may be left out.
+// atPath is the value at a path of a document. That an array step on what is no
+// array stands for the value itself is known to labels.
 //
 // https://dev.mysql.com/doc/refman/8.4/en/json.html#json-path-syntax
 func atPath(doc value, path string) rewrite.Value {
@@ -163,34 +160,10 @@ func atPath(doc value, path string) rewrite.Value {
 	if !ok {
 		return doc.Derive()
 	}
-	arrays := 0
-	paths := []string{""}
-	for _, s := range steps {
-		for i := range paths {
-			if strings.HasPrefix(s, "[") {
-				paths = append(paths, paths[i])
-			}
-			paths[i] += s
-		}
-		if strings.HasPrefix(s, "[") {
-			if arrays++; arrays > mostArraySteps {
-				return doc.Derive()
-			}
-		}
+	if len(steps) == 0 {
+		return doc.Value
 	}
-	var out rewrite.Value
-	for i, p := range paths {
-		at := doc.Value
-		if p != "" {
-			at = doc.At(p)
-		}
-		if i == 0 {
-			out = at
-		} else {
-			out = out.Either(at)
-		}
-	}
-	return out
+	return doc.At(strings.Join(steps, ""))
 }
 
 // jsonSteps cuts a path into steps as masking writes them; ok is false when it

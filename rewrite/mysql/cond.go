@@ -58,12 +58,16 @@ func (r *resolver) condition(n ast.ExprNode, l *level) {
 	r.use(r.expr(n, l), clause)
 }
 
+// isNull records v IS NULL. A value that is one of several columns' is NULL where
+// that is; what chose it is on record.
 func (r *resolver) isNull(v value, clause string) {
-	if columns := v.columns(); len(columns) > 0 {
-		r.recordAll(columns, rewrite.Use{In: clause, Form: rewrite.FormIsNull})
+	if len(v.Derived) > 0 {
+		r.use(v, clause)
 		return
 	}
-	r.use(v, clause)
+	for _, s := range v.Plain {
+		r.record(rewrite.Use{Column: s.Column, In: clause, Form: rewrite.FormIsNull})
+	}
 }
 
 // compare records a = b. Rows are compared column by column.

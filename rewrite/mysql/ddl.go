@@ -138,6 +138,7 @@ func (r *resolver) definitionNode(n ast.StmtNode, l *level) {
 // createTable is CREATE TABLE. What it takes data from decides.
 func (r *resolver) createTable(s *ast.CreateTableStmt, l *level) {
 	if s.TemporaryKeyword != ast.TemporaryNone {
+		r.kind("CREATE TEMPORARY TABLE")
 		r.st.Effect.End = false
 	}
 	r.tableOptions(s.Options)

@@ -339,8 +339,7 @@ func (r *resolver) predicate(n ast.ExprNode, l *level) value {
 		out.certain = true
 		return out
 	case *ast.BetweenExpr:
-		v, low, high := r.expr(e.Expr, l), r.expr(e.Left, l), r.expr(e.Right, l)
-		return r.logical(r.compared(v, low), r.compared(v, high).sure(low, high, v))
+		return r.between(r.expr(e.Expr, l), r.expr(e.Left, l), r.expr(e.Right, l))
 	case *ast.PatternInExpr:
 		return r.inValue(e, l)
 	case *ast.PatternLikeOrIlikeExpr:
@@ -366,12 +365,17 @@ func (r *resolver) predicate(n ast.ExprNode, l *level) value {
 	return r.unsupported("this kind of expression")
 }
 
-// sure is v as certain when the bounds it was compared with are: then it is NULL
-// only where of is.
-func (v value) sure(low, high, of value) value {
-	v.certain = low.certain && high.certain
-	_ = of
-	return v
+// between resolves BETWEEN where its value is wanted. With a bound that is NULL
+// the result is NULL only on one side of the other bound.
+func (r *resolver) between(v, low, high value) value {
+	r.compared(v, low)
+	r.compared(v, high)
+	out := derived(v, low, high).of(typeInteger)
+	if !low.certain || !high.certain {
+		r.fallible(out)
+	}
+	out.certain = v.certain && low.certain && high.certain
+	return out
 }
 
 // inValue resolves IN where its value is wanted. NULL in the list makes the

@@ -69,6 +69,9 @@ func (r *resolver) tableName(n *ast.TableName, alias string, l *level) *namespac
 	}
 	if n.Schema.O == "" {
 		exact, near := l.cte(n.Name.O)
+		if exact == nil && (r.catalog.foldTables || r.mode.flavour == flavourMariaDB) {
+			exact, near = near, nil
+		}
 		if exact != nil {
 			return namespaceOf(&table{name: orElse(alias, n.Name.O), columns: r.cteColumns(exact)})
 		}

@@ -58,7 +58,7 @@ t>t bin oct
 txx>t conv
 nxt>t format
 n>t format_bytes format_pico_time format_nano_time
-x>t sformat to_char to_number
+x>t sformat to_char to_number decode_histogram
 x>b unhex from_base64 uncompress aes_decrypt des_decrypt random_bytes kdf
 x>i uncompressed_length
 x>t regexp_replace regexp_substr
@@ -116,7 +116,7 @@ x>t gtid_subtract statement_digest statement_digest_text
 t>i validate_password_strength
 x>b asymmetric_encrypt asymmetric_decrypt asymmetric_derive asymmetric_sign create_asymmetric_priv_key create_asymmetric_pub_key create_dh_parameters create_digest
 x>i asymmetric_verify
->t database schema user current_user session_user system_user current_role version icu_version roles_graphml current_resource_group tidb_version
+>t database schema schemas wsrep_last_written_gtid wsrep_last_seen_gtid user current_user session_user system_user current_role version icu_version roles_graphml current_resource_group tidb_version
 >i connection_id row_count found_rows ps_current_thread_id rownum rowsinserted tidb_is_ddl_owner tidb_current_tso
 x>i$ last_insert_id sleep benchmark get_lock release_lock is_free_lock is_used_lock
 >i release_all_locks

@@ -174,7 +174,7 @@ func (r *resolver) assignTo(target string, v value, l *level) {
 		return
 	}
 	if _, ok := l.local(target); ok && r.program != nil {
-		r.program.assigned(v)
+		r.program.assign(target, v)
 		return
 	}
 	r.unsupported("variable " + target)
@@ -259,23 +259,24 @@ func (r *resolver) callStatement(l *level) (columns []column, rows bool) {
 	if !ok {
 		return nil, true
 	}
-	r.outArguments(f, call.Procedure.Args, p.pool, l)
+	r.outArguments(f, call.Procedure.Args, p, l)
 	return r.results(f, p.results)
 }
 
 // outArguments records what a procedure puts into its OUT parameters.
-func (r *resolver) outArguments(f *Routine, args []ast.ExprNode, pool value, l *level) {
+func (r *resolver) outArguments(f *Routine, args []ast.ExprNode, p *program, l *level) {
 	for i, param := range f.Parameters {
 		if !param.Out || i >= len(args) {
 			continue
 		}
+		v := p.vars[strings.ToLower(param.Name)]
 		switch a := args[i].(type) {
 		case *ast.VariableExpr:
-			r.flow(pool, "a user variable")
+			r.flow(v, "a user variable")
 		case *ast.ColumnNameExpr:
-			r.assignTo(a.Name.Name.O, pool, l)
+			r.assignTo(a.Name.Name.O, v, l)
 		default: // a parameter of a prepared statement: it is sent to the client
-			r.flow(pool, "a parameter")
+			r.flow(v, "a parameter")
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (r *resolver) table(l *level, schema, name string) *table {
 
 // sameName compares the names of tables, aliases and databases by the server's rule.
 func (r *resolver) sameName(a, b string) bool {
-	return a == b || r.mode.foldTables && strings.EqualFold(a, b)
+	return a == b || r.catalog.foldTables && strings.EqualFold(a, b)
 }
 
 // A resolver works out what one statement reads, returns and writes.

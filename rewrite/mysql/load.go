@@ -86,7 +86,7 @@ type step struct {
 }
 
 var steps = []step{
-	{"server", "SELECT CONCAT(@@GLOBAL.sql_mode, '|utf8mb4|', VERSION(), '|', @@lower_case_table_names), @@lower_case_table_names", 2, false, (*loader).server},
+	{"server", "SELECT CONCAT(@@GLOBAL.sql_mode, '|utf8mb4|', VERSION()), @@lower_case_table_names", 2, false, (*loader).server},
 	{"schemas", "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA", 1, false, (*loader).schema},
 	{"tables", "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES", 3, false, (*loader).table},
 	{"columns", `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE,

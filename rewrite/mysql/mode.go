@@ -7,7 +7,7 @@ import (
 
 // ModeSQL asks a session for what the meaning of its texts depends on: the
 // current database, NULL when there is none, and the Mode of its scope.
-const ModeSQL = "SELECT DATABASE(), CONCAT(@@sql_mode, '|', @@character_set_client, '|', VERSION(), '|', @@lower_case_table_names)"
+const ModeSQL = "SELECT DATABASE(), CONCAT(@@sql_mode, '|', @@character_set_client, '|', VERSION())"
 
 // flavour is the kind of server.
 type flavour uint8
@@ -29,12 +29,11 @@ type mode struct {
 	highNot     bool
 	foreign     string // ORACLE or MSSQL: another grammar
 	charset     string // character_set_client, lower case
-	foldTables  bool   // names of databases, tables and aliases in any case are one
 }
 
-// parseMode reads a Scope's Mode: sql_mode, character_set_client, version and
-// lower_case_table_names, separated by bars, for instance
-// "ANSI_QUOTES|utf8mb4|10.11.6-MariaDB|lctn=0". What is left out is the default's.
+// parseMode reads a Scope's Mode: sql_mode, character_set_client and version,
+// separated by bars, for instance "ANSI_QUOTES|utf8mb4|10.11.6-MariaDB". What is
+// left out is the default's.
 func parseMode(text, defaults string) mode {
 	parts := strings.Split(text, "|")
 	for i, d := range strings.Split(defaults, "|") {
@@ -44,7 +43,7 @@ func parseMode(text, defaults string) mode {
 			parts[i] = d
 		}
 	}
-	for len(parts) < 4 {
+	for len(parts) < 3 {
 		parts = append(parts, "")
 	}
 	var m mode
@@ -54,8 +53,6 @@ func parseMode(text, defaults string) mode {
 		m.charset = "utf8mb4"
 	}
 	m.flavour, m.version = serverVersion(parts[2])
-	lctn := strings.TrimPrefix(strings.TrimSpace(parts[3]), "lctn=")
-	m.foldTables = lctn == "1" || lctn == "2"
 	return m
 }
 

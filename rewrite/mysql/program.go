@@ -4,18 +4,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
 	"sqlveil/rewrite"
 )
 
-// A program is the body of a stored routine while it is resolved. No flow
-// between its variables is followed: each may hold anything that was assigned
-// to any of them.
+// A program is the body of a stored routine while it is resolved. Control flow
+// is not followed: a variable may hold anything that is assigned to it anywhere.
 type program struct {
-	names   []string   // parameters and variables, lower case
-	pool    value      // everything assigned so far
-	returns []value    // of RETURN
-	results [][]column // of SELECT without INTO: what the client gets
-	why     string     // why it cannot be resolved, "" when it can
+	vars    map[string]value    // parameters and variables, lower case
+	cursors map[string][]column // what they return
+	returns []value             // of RETURN
+	results [][]column          // of SELECT without INTO: what the client gets
+	why     string              // why it cannot be resolved, "" when it can
 }
 
 // routine resolves a call of a stored function or procedure by its body.
@@ -32,7 +33,7 @@ func (r *resolver) routine(f *Routine, args []value) value {
 			out = either(out, v)
 		}
 	}
-	out.exact, out.certain, out.huge = false, false, true
+	out.exact, out.certain = false, false
 	return out
 }
 
@@ -80,55 +81,61 @@ func (r *resolver) opaqueRoutine(f *Routine, args []value, why string) bool {
 }
 
 // mostBodyRounds bounds how often a body is resolved until its variables stand still.
-const mostBodyRounds = 8
+const mostBodyRounds = 16
 
 // rounds resolves a body until what its variables may hold stands still.
 func (r *resolver) rounds(f *Routine, args []value, in *input) *program {
-	p := &program{}
-	for range mostBodyRounds {
-		before := len(p.pool.Derived)
-		l := &level{from: &namespace{}, locals: map[string]value{}}
-		for i, param := range f.Parameters {
-			v := p.pool
-			if i < len(args) && !param.Out {
-				v = args[i].opaque()
-				if !p.pool.None() {
-					v = derived(v, p.pool)
-				}
-			}
+	vars := map[string]value{}
+	for i, param := range f.Parameters {
+		v := value{constant: true}
+		if i < len(args) && !param.Out {
+			v = args[i].opaque()
 			v.constant = v.None()
-			l.locals[strings.ToLower(param.Name)] = v
 		}
-		for _, name := range p.names {
-			if _, ok := l.locals[name]; !ok {
-				v := p.pool
-				v.constant = v.None()
-				l.locals[name] = v
-			}
-		}
-		p = &program{names: p.names, pool: p.pool}
+		vars[strings.ToLower(param.Name)] = v
+	}
+	for range mostBodyRounds {
+		before := sources(vars)
+		p := &program{vars: vars, cursors: map[string][]column{}}
 		r.program = p
-		r.walk(in, l)
-		if p.why != "" || len(p.pool.Derived) == before && before == 0 || len(p.pool.Derived) == before {
+		r.walk(in, &level{from: &namespace{}, locals: vars})
+		if p.why != "" || sources(vars) == before {
 			return p
 		}
 	}
-	p.why = "its variables do not come to rest"
-	return p
+	return &program{why: "its variables do not come to rest"}
 }
 
-// assigned notes that v goes into a variable.
-func (p *program) assigned(v value) { p.pool = derived(p.pool, v) }
-
-// declares makes a variable known.
-func (p *program) declares(name string, l *level) {
-	name = strings.ToLower(name)
-	if !slices.Contains(p.names, name) {
-		p.names = append(p.names, name)
-		v := p.pool
-		v.constant = v.None()
-		l.locals[name] = v
+// sources counts what variables are made of.
+func sources(vars map[string]value) int {
+	n := 0
+	for _, v := range vars {
+		n += len(v.Plain) + len(v.Derived)
 	}
+	return n
+}
+
+// assign notes that v goes into a variable.
+func (p *program) assign(name string, v value) {
+	name = strings.ToLower(name)
+	if old, ok := p.vars[name]; ok && !old.None() {
+		v = either(old, v)
+	}
+	v = v.opaque()
+	v.constant = v.None()
+	p.vars[name] = v
+}
+
+// declare makes a variable known.
+func (p *program) declare(name string) {
+	if name = strings.ToLower(name); !has(p.vars, name) {
+		p.vars[name] = value{constant: true}
+	}
+}
+
+func has(vars map[string]value, name string) bool {
+	_, ok := vars[name]
+	return ok
 }
 
 // walk resolves the statements of a body one after the other. What the server
@@ -171,8 +178,8 @@ func (r *resolver) step(in *input, at int, l *level) int {
 		return at + 1
 	case "LEAVE", "ITERATE", "OPEN", "CLOSE", "RESIGNAL":
 		return in.semicolon(at) + 1
-	case "FETCH": // what the cursor returns went into the pool when it was declared
-		return in.semicolon(at) + 1
+	case "FETCH":
+		return r.fetch(in, at)
 	case "DECLARE":
 		return r.declare(in, at, l)
 	case "RETURN":
@@ -226,7 +233,7 @@ func (r *resolver) steering(in *input, at int, keyword string, l *level) int {
 		case in.tokens[i].kind == tokenClose:
 			depth--
 		case depth == 0 && cases == 0 && word == keyword:
-			r.use(r.fragment(in, at, i, l), "routine body")
+			r.steer(in, at, i, l)
 			return i + 1
 		case word == "CASE":
 			cases++
@@ -236,6 +243,21 @@ func (r *resolver) steering(in *input, at int, keyword string, l *level) int {
 	}
 	r.program.why = "its body cannot be parsed"
 	return at
+}
+
+// steer resolves an expression that decides what the body does.
+func (r *resolver) steer(in *input, from, to int, l *level) {
+	outer := r.in
+	r.in = in
+	ok := r.selected(from, to, func(list *ast.FieldList) {
+		for _, f := range list.Fields {
+			r.within("field list", "routine body", func() { r.condition(f.Expr, l.under()) })
+		}
+	})
+	r.in = outer
+	if !ok {
+		r.program.why = "its body cannot be parsed"
+	}
 }
 
 // fragment resolves an expression of the body.
@@ -259,26 +281,53 @@ func (r *resolver) declare(in *input, at int, l *level) int {
 	}
 	if in.word(at+2, "CURSOR") {
 		query := in.find(at, "FOR")
-		if query < 0 || query >= end || in.tokens[at+3].kind == tokenOpen {
+		name, ok := in.identifier(at + 1)
+		if query < 0 || query >= end || !ok || in.tokens[at+3].kind == tokenOpen {
 			r.program.why = "it has a cursor that is not resolved"
 			return end + 1
 		}
-		columns := r.partQuery(in.part(query+1, end), l)
-		r.program.assigned(rowOf(columns))
+		r.program.cursors[strings.ToLower(name)] = r.partQuery(in.part(query+1, end), l)
 		return end + 1
 	}
+	var names []string
 	for i := at + 1; i < end; i += 2 {
 		name, ok := in.identifier(i)
 		if !ok {
 			break
 		}
-		r.program.declares(name, l)
+		names = append(names, name)
+		r.program.declare(name)
 		if in.tokens[min(i+1, len(in.tokens)-1)].kind != tokenComma {
 			break
 		}
 	}
-	if value := in.find(at, "DEFAULT"); value >= 0 && value < end {
-		r.program.assigned(r.fragment(in, value+1, end, l))
+	if start := in.find(at, "DEFAULT"); start >= 0 && start < end {
+		v := r.fragment(in, start+1, end, l)
+		for _, name := range names {
+			r.program.assign(name, v)
+		}
+	}
+	return end + 1
+}
+
+// fetch is FETCH [[NEXT] FROM] cursor INTO variables.
+func (r *resolver) fetch(in *input, at int) int {
+	end := in.semicolon(at)
+	into := in.find(at, "INTO")
+	if into < 0 || into >= end {
+		r.program.why = "its body cannot be parsed"
+		return end + 1
+	}
+	cursor, _ := in.identifier(into - 1)
+	columns, ok := r.program.cursors[strings.ToLower(cursor)]
+	if !ok {
+		r.program.why = "it has a cursor that is not resolved"
+	}
+	for i := into + 1; i < end; i += 2 {
+		name, _ := in.identifier(i)
+		if place := (i - into - 1) / 2; place < len(columns) {
+			r.program.assign(name, columns[place].value)
+		}
 	}
 	return end + 1
 }

@@ -37,6 +37,10 @@ func (r *resolver) set(l *level) (columns []column, rows bool) {
 		r.refuseKind("SET " + r.in.keyword(1))
 		return nil, false
 	}
+	if name, ok := r.names(); ok {
+		r.charset("names", name, true)
+		return nil, false
+	}
 	node, err := r.parse("", r.in.start, r.in.end)
 	s, ok := node.(*ast.SetStmt)
 	if err != nil || !ok {
@@ -48,6 +52,27 @@ func (r *resolver) set(l *level) (columns []column, rows bool) {
 		r.assignment1(v, in)
 	}
 	return nil, false
+}
+
+// names is the character set of SET NAMES and SET CHARACTER SET, which the parser
+// refuses when it does not know it.
+func (r *resolver) names() (charset string, ok bool) {
+	at := 2
+	switch {
+	case r.in.word(1, "NAMES"), r.in.word(1, "CHARSET"):
+	case r.in.words(1, "CHARACTER", "SET"):
+		at = 3
+	default:
+		return "", false
+	}
+	if last := len(r.in.tokens); at >= last || last > at+1 && !(last == at+3 && r.in.word(at+1, "COLLATE")) || r.in.word(at, "DEFAULT") {
+		return "", false
+	}
+	t := r.in.tokens[at]
+	if t.kind == tokenString {
+		return r.in.raw[t.start+1 : t.end-1], true
+	}
+	return r.in.identifier(at)
 }
 
 func orSyntax(err error) error {
@@ -101,7 +126,7 @@ func (r *resolver) assignment1(a *ast.VariableAssignment, l *level) {
 		r.flow(v, "a user variable")
 	default:
 		if _, ok := l.local(name); ok && r.program != nil {
-			r.program.assigned(v)
+			r.program.assign(name, v)
 			return
 		}
 		r.flow(v, "a setting")
