@@ -202,6 +202,19 @@ func (c *Catalog) Relation(schema, name string) *Relation {
 	return c.base.Relation(schema, name)
 }
 
+// namesakes counts the relations of a name, in whatever schema.
+func (c *Catalog) namesakes(name string) int {
+	n := 0
+	for at := c; at != nil; at = at.base {
+		for q := range at.relationNames {
+			if q.name == name {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // RelationByOID returns the relation with that pg_class OID, or nil.
 func (c *Catalog) RelationByOID(oid uint32) *Relation {
 	if r := c.relations[oid]; r != nil || c.base == nil {

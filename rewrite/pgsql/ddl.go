@@ -33,15 +33,17 @@ func (r *resolver) definitionStatement(n *pg.Node) {
 		r.alterTable(s.AlterTableStmt)
 	case *pg.Node_RenameStmt:
 		r.st.Kind = "ALTER"
-		r.alters(s.RenameStmt.Relation, s.RenameStmt.RenameType == pg.ObjectType_OBJECT_DATABASE)
+		r.rename(s.RenameStmt)
 	case *pg.Node_AlterObjectSchemaStmt:
 		r.st.Kind = "ALTER"
-		r.alters(s.AlterObjectSchemaStmt.Relation, false)
+		r.alters(s.AlterObjectSchemaStmt.Relation)
+		r.refuseNames("SET SCHEMA")
 	case *pg.Node_AlterOwnerStmt:
 		r.st.Kind = "ALTER"
-		r.alters(s.AlterOwnerStmt.Relation, false)
+		r.alters(s.AlterOwnerStmt.Relation)
 	case *pg.Node_DropStmt:
 		r.st.Kind = "DROP"
+		r.drop(s.DropStmt)
 	case *pg.Node_TruncateStmt:
 		r.st.Kind = "TRUNCATE TABLE"
 	case *pg.Node_CommentStmt:
@@ -63,6 +65,9 @@ func (r *resolver) definitionStatement(n *pg.Node) {
 		r.st.Kind = "GRANT"
 		if !s.GrantStmt.IsGrant {
 			r.st.Kind = "REVOKE"
+		}
+		if s.GrantStmt.Objtype == pg.ObjectType_OBJECT_SCHEMA {
+			r.refuseNames("GRANT and REVOKE on a schema")
 		}
 	case *pg.Node_RefreshMatViewStmt:
 		r.st.Kind = "REFRESH MATERIALIZED VIEW"
@@ -171,7 +176,7 @@ func (r *resolver) createTable(s *pg.CreateStmt) {
 	r.partitionBound(s.Partbound)
 	if s.Partbound != nil {
 		for _, n := range s.InhRelations { // rows of the default partition would be checked
-			r.alters(n.GetRangeVar(), false)
+			r.alters(n.GetRangeVar())
 		}
 	}
 }
@@ -261,10 +266,15 @@ func (r *resolver) index(s *pg.IndexStmt) {
 // alterTable is ALTER TABLE, of which any form touches the table's data or the
 // names that labels go by.
 func (r *resolver) alterTable(s *pg.AlterTableStmt) {
-	r.alters(s.Relation, false)
+	r.alters(s.Relation)
 	for _, n := range s.Cmds {
 		cmd := n.GetAlterTableCmd()
 		switch cmd.GetSubtype() {
+		case pg.AlterTableType_AT_DropColumn:
+			if !r.temporary(s.Relation) {
+				r.refuseNames("DROP COLUMN")
+			}
+			continue
 		case pg.AlterTableType_AT_ColumnDefault, pg.AlterTableType_AT_SetExpression:
 			if cmd.Def != nil {
 				r.expressionOnly(cmd.Def)
@@ -281,19 +291,68 @@ func (r *resolver) alterTable(s *pg.AlterTableStmt) {
 			r.constraints([]*pg.Node{cmd.Def})
 		case *pg.Node_PartitionCmd:
 			r.partitionBound(def.PartitionCmd.Bound)
-			r.alters(def.PartitionCmd.Name, false)
+			r.alters(def.PartitionCmd.Name)
 		case *pg.Node_RangeVar: // INHERIT, NO INHERIT
-			r.alters(def.RangeVar, false)
+			r.alters(def.RangeVar)
 		}
 	}
 }
 
-// alters records every column of a relation whose definition changes, views'
-// sources included. A database as a whole is never changed by a masked role.
-func (r *resolver) alters(v *pg.RangeVar, database bool) {
-	if database {
-		r.refuseKind("ALTER DATABASE")
+// rename is ALTER ... RENAME.
+func (r *resolver) rename(s *pg.RenameStmt) {
+	r.alters(s.Relation)
+	switch s.RenameType {
+	case pg.ObjectType_OBJECT_INDEX, pg.ObjectType_OBJECT_SEQUENCE, pg.ObjectType_OBJECT_TABCONSTRAINT:
+		return
 	}
+	if s.Relation == nil || !r.temporary(s.Relation) {
+		r.refuseNames("RENAME")
+	}
+}
+
+// drop is DROP. What a name stands for afterwards may be another thing.
+func (r *resolver) drop(s *pg.DropStmt) {
+	switch s.RemoveType {
+	case pg.ObjectType_OBJECT_SCHEMA:
+		r.refuseNames("DROP SCHEMA")
+	case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW, pg.ObjectType_OBJECT_FOREIGN_TABLE:
+		for _, n := range s.Objects {
+			schema, name := splitName(n.GetList().GetItems())
+			v := &pg.RangeVar{Schemaname: schema, Relname: name}
+			if !r.temporary(v) && r.catalog.namesakes(name) > 1 {
+				r.refuseNames("DROP of a table that has a namesake in another schema")
+			}
+		}
+	}
+}
+
+// temporary says whether a name stands for a temporary table, which no other
+// session can see.
+func (r *resolver) temporary(v *pg.RangeVar) bool {
+	if rel := r.madeRelation(v); rel != nil {
+		return rel.Temp
+	}
+	for _, schema := range r.schemasOf(v) {
+		if schema == "pg_temp" {
+			schema = r.tempSchema()
+		}
+		if rel := r.catalog.Relation(schema, v.Relname); rel != nil {
+			return rel.Temp
+		}
+	}
+	return false
+}
+
+// refuseNames refuses what gives another meaning to names in the statements of
+// other sessions. Such a statement may have been resolved already and wait for
+// the lock that this one holds; the server looks its names up again after that.
+func (r *resolver) refuseNames(what string) {
+	r.refuseKind(what)
+}
+
+// alters records every column of a relation whose definition changes, views'
+// sources included.
+func (r *resolver) alters(v *pg.RangeVar) {
 	if v == nil {
 		return
 	}
