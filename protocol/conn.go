@@ -74,7 +74,7 @@ func (c *Conn) FlushOnWait(out *Conn) { c.out = out }
 // has left with nothing unread, and with io.ErrUnexpectedEOF in mid-message.
 func (c *Conn) Peek(n int) ([]byte, error) {
 	for len(c.in)-c.r < n {
-		if err := c.Fill(); err != nil {
+		if err := c.fill(len(c.in) == c.r); err != nil {
 			if errors.Is(err, io.EOF) && len(c.in) > c.r {
 				err = io.ErrUnexpectedEOF
 			}
@@ -96,9 +96,13 @@ func (c *Conn) Skip(n int) {
 }
 
 // Fill reads once more, waiting if it must; as with any io.Reader, that may
-// bring nothing. It fails with io.ErrShortBuffer when BufferSize bytes are
-// buffered already.
-func (c *Conn) Fill() error {
+// bring nothing. Unlike Peek it takes the connection for busy, in the middle of
+// a message, and has a buffer ready. It fails with io.ErrShortBuffer when
+// BufferSize bytes are buffered already.
+func (c *Conn) Fill() error { return c.fill(false) }
+
+// fill is Fill, for a connection that may be idle.
+func (c *Conn) fill(idle bool) error {
 	c.makeRoom()
 	if c.in != nil && len(c.in) == cap(c.in) {
 		return io.ErrShortBuffer
@@ -114,9 +118,12 @@ func (c *Conn) Fill() error {
 	switch {
 	case c.raw != nil:
 		return c.rawRead(c.try)
-	case c.in == nil:
+	case idle:
 		return c.await()
 	default:
+		if c.in == nil {
+			c.in = borrow()
+		}
 		n, err := c.conn.Read(c.in[len(c.in):cap(c.in)])
 		return c.filled(n, err)
 	}

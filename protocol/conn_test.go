@@ -186,6 +186,31 @@ func TestTryRead(t *testing.T) {
 	}
 }
 
+// TestConnReadsMuchAtOnce is about connections whose reader waits for one byte:
+// in the middle of a message it must not.
+func TestConnReadsMuchAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, pair := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ours, theirs := pair(t)
+			c := NewConn(ours)
+			go theirs.Write(make([]byte, 10*BufferSize))
+			reads := 0
+			for got := 0; got < 10*BufferSize; reads++ {
+				if err := c.Fill(); err != nil {
+					t.Fatal(err)
+				}
+				got += len(c.Buffered())
+				c.Skip(len(c.Buffered()))
+			}
+			if reads > 200 {
+				t.Errorf("%d reads", reads)
+			}
+		})
+	}
+}
+
 func TestConnDeadlineAndClose(t *testing.T) {
 	t.Parallel()
 	for name, pair := range kinds {

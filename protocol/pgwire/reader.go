@@ -186,8 +186,10 @@ func (r *Reader) drop() error {
 
 // chunk returns some bytes of the current message, waiting if there are none.
 func (r *Reader) chunk() ([]byte, error) {
-	if _, err := r.conn.Peek(1); err != nil {
-		return nil, truncated(err)
+	for len(r.conn.Buffered()) == 0 {
+		if err := r.conn.Fill(); err != nil {
+			return nil, truncated(err)
+		}
 	}
 	b := r.conn.Buffered()
 	return b[:min(len(b), r.left)], nil
