@@ -40,9 +40,9 @@ const (
 	CapMariaDBBulkResults      Capabilities = 1 << 37
 )
 
-// known are the capabilities whose packets this package reads. What a later
+// readable are the capabilities whose packets this package reads. What a later
 // server adds may change packets in ways that nobody here knows.
-const known = CapMySQL | CapFoundRows | CapConnectWithDB | CapLocalFiles | CapProtocol41 | CapSSL | CapTransactions |
+const readable = CapMySQL | CapFoundRows | CapConnectWithDB | CapLocalFiles | CapProtocol41 | CapSSL | CapTransactions |
 	CapSecureConnection | CapMultiStatements | CapMultiResults | CapPSMultiResults | CapPluginAuth | CapConnectAttrs |
 	CapLenencAuth | CapExpiredPasswords | CapSessionTrack | CapDeprecateEOF | CapQueryAttributes | harmless
 
@@ -54,7 +54,7 @@ const harmless = 1<<2 | 1<<4 | 1<<6 | 1<<8 | 1<<10 | 1<<12 | 1<<14
 // is said: compression, columns that are not described, several commands or rows
 // of parameters in one packet, and all that we do not know. Offer it to the
 // client in place of the server's.
-func (c Capabilities) Readable() Capabilities { return c & known }
+func (c Capabilities) Readable() Capabilities { return c & readable }
 
 // Has says whether all of the flags are set.
 func (c Capabilities) Has(flags Capabilities) bool { return c&flags == flags }

@@ -147,10 +147,13 @@ func (c *Conn) parts(f func(piece []byte) error) error {
 			c.consume(headerSize)
 		}
 		for c.left > 0 {
-			if _, err := c.conn.Peek(1); err != nil {
-				return truncated(err)
-			}
 			b := c.conn.Buffered()
+			if len(b) == 0 {
+				if err := c.conn.Fill(); err != nil {
+					return truncated(err)
+				}
+				continue
+			}
 			b = b[:min(len(b), c.left)]
 			if err := f(b); err != nil {
 				return err

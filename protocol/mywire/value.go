@@ -1,6 +1,7 @@
 package mywire
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -92,18 +93,39 @@ func (c Codec) appendInteger(dst []byte, n uint64, bits int) []byte {
 	return strconv.AppendInt(dst, int64(n)<<(64-bits)>>(64-bits), 10)
 }
 
-// floatDigits is how many digits of a FLOAT a server prints.
-const floatDigits = 6
+const (
+	// floatDigits is how many digits of a FLOAT a server prints.
+	floatDigits = 6
 
+	// plainDigits is how far from the point digits may be before a server prints
+	// an exponent.
+	// https://github.com/mysql/mysql-server/blob/8.4/strings/dtoa.cc (my_gcvt)
+	plainDigits = 15
+)
+
+// appendFloat prints v as a server does: with the digits of the column, or else
+// as few as give the value again, of a FLOAT at most six.
 func (c Codec) appendFloat(dst []byte, v float64, bits int) []byte {
-	switch {
-	case c.decimals < maxDecimals:
-		return strconv.AppendFloat(dst, v, 'f', int(c.decimals), bits)
-	case bits == 32:
-		return strconv.AppendFloat(dst, v, 'g', floatDigits, 64)
-	default:
-		return strconv.AppendFloat(dst, v, 'g', -1, 64)
+	if c.decimals < maxDecimals {
+		return strconv.AppendFloat(dst, v, 'f', int(c.decimals), 64)
 	}
+	var room [32]byte
+	short := strconv.AppendFloat(room[:0], v, 'e', -1, 64)
+	if bits == 32 {
+		short = strconv.AppendFloat(room[:0], v, 'e', floatDigits-1, 64)
+		if rounded, err := strconv.ParseFloat(string(short), 64); err == nil {
+			v, short = rounded, strconv.AppendFloat(room[:0], rounded, 'e', -1, 64)
+		}
+	}
+	i := bytes.IndexByte(short, 'e')
+	if i < 0 {
+		return append(dst, short...) // not a number: no server has one
+	}
+	exponent, err := strconv.Atoi(string(short[i+1:]))
+	if err != nil || exponent >= -plainDigits && exponent < plainDigits {
+		return strconv.AppendFloat(dst, v, 'f', -1, 64)
+	}
+	return strconv.AppendInt(append(dst, short[:i+1]...), int64(exponent), 10)
 }
 
 func (c Codec) encodeNumber(dst, text []byte) ([]byte, bool) {
