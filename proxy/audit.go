@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sqlveil/auditlog"
+	"sqlveil/auditlog/anchor"
 	"sqlveil/auditlog/chain"
 	"sqlveil/auditlog/segment"
 	"sqlveil/auditlog/verify"
@@ -33,12 +34,18 @@ itself. A copy of a log that is kept elsewhere is read with --copy.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
+		auditTailCommand(),
+		auditSearchCommand(),
+		auditShowCommand(),
+		auditWhoSawCommand(),
+		auditExportCommand(),
 		auditVerifyCommand(),
 		auditProveCommand(),
 		auditKeygenCommand(),
 		auditHoldCommand(),
 		auditRotateKeyCommand(),
 	)
+	cmd.AddCommand(questions()...)
 	return cmd
 }
 
@@ -223,7 +230,7 @@ func anchored(paths []string) (notes [][]byte, err error) {
 				return err
 			}
 			text, err := os.ReadFile(path)
-			notes = append(notes, text)
+			notes = append(notes, anchor.Notes(text)...)
 			return err
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -98,7 +99,7 @@ func Story(ctx context.Context, dir string, seq uint64) (lines [][]byte, err err
 		})
 	}
 	needle := fmt.Appendf(nil, `,"ref":%d,`, seq)
-	err = after(ctx, dir, seq, func(line []byte) error {
+	err = after(ctx, dir, seq, storySegments, func(line []byte) error {
 		if bytes.Contains(line, needle) {
 			lines = append(lines, bytes.Clone(line))
 			return errEnough
@@ -111,8 +112,9 @@ func Story(ctx context.Context, dir string, seq uint64) (lines [][]byte, err err
 // storySegments is how many segments are searched for an outcome.
 const storySegments = 3
 
-// after calls f with the lines behind a record, in its segment and a few more.
-func after(ctx context.Context, dir string, seq uint64, f func(line []byte) error) error {
+// after calls f with the lines from a record's segment on, of that many segments
+// at most, until f has seen enough.
+func after(ctx context.Context, dir string, seq uint64, most int, f func(line []byte) error) error {
 	files, err := segment.List(dir)
 	if err != nil {
 		return err
@@ -124,7 +126,7 @@ func after(ctx context.Context, dir string, seq uint64, f func(line []byte) erro
 			from = i
 		}
 	}
-	for _, file := range files[from:min(len(files), from+storySegments)] {
+	for _, file := range files[from:min(len(files), from+most)] {
 		r, err := segment.Open(file)
 		if err != nil {
 			return err
@@ -146,6 +148,45 @@ func after(ctx context.Context, dir string, seq uint64, f func(line []byte) erro
 		}
 	}
 	return nil
+}
+
+// Export calls f with the lines of rows and of their outcomes, in their order.
+func Export(ctx context.Context, dir string, rows []Row, f func(line []byte) error) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	wanted := make(map[uint64]bool, len(rows))
+	open, last := 0, uint64(0) // outcomes still to come, and the last row
+	for i := range rows {
+		wanted[rows[i].Seq] = rows[i].Done
+		last = max(last, rows[i].Seq)
+		if rows[i].Done {
+			open++
+		}
+	}
+	needle := []byte(`,"ref":`)
+	return after(ctx, dir, rows[0].Seq, math.MaxInt32, func(line []byte) error {
+		l, err := chain.Parse(line)
+		if err != nil {
+			return nil //nolint:nilerr // left to verify
+		}
+		if l.Seq > last && open == 0 {
+			return errEnough
+		}
+		_, own := wanted[l.Seq]
+		if !own && bytes.Contains(line, needle) {
+			r, err := parse(line)
+			if err != nil || !r.outcome() || !wanted[r.Ref] {
+				return err
+			}
+			open--
+			own = true
+		}
+		if own {
+			return f(line)
+		}
+		return nil
+	})
 }
 
 // tailPause is how long Tail waits before it looks for more.
@@ -256,4 +297,24 @@ func more(dir, name string, offset int64, f func(line []byte) error) (string, in
 		}
 	}
 	return name, offset, nil
+}
+
+// TableOfLine puts one line in a table.
+func TableOfLine(line []byte) (*Table, error) {
+	r, err := parse(line)
+	if err != nil {
+		return nil, err
+	}
+	row := Row{
+		Seq: r.Seq, Time: r.Time, Kind: r.Kind, Login: r.Who.Login, Person: r.Who.Person, Role: r.Who.Role,
+		Command: r.Statement.Command, Text: r.Statement.Text, Verdict: r.Decision.Verdict, Code: r.Decision.Code,
+		OK: r.Result.OK, Done: true, SQLState: r.Result.SQLState, Ended: r.Result.Ended, Rows: r.Result.Rows, Objects: r.Objects,
+	}
+	return TableOf([]Row{row}), nil
+}
+
+// Sealed returns the sealed original text of a line, nil when it has none.
+func Sealed(line []byte) ([]byte, error) {
+	r, err := parse(line)
+	return r.Statement.Sealed, err
 }

@@ -1,0 +1,64 @@
+// Package anchor hands signed checkpoints of an audit log to places that the
+// proxy cannot change afterwards: another directory, a syslog server, a web
+// server. Who checks the log against what is kept there finds out a log that was
+// rolled back, which nothing in its own directory can tell.
+package anchor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// An Anchor keeps checkpoints. It is what package auditlog calls so.
+type Anchor interface {
+	Publish(ctx context.Context, signed []byte) error
+	String() string
+}
+
+// Open returns the anchor of an address:
+//
+//	file:///var/backups/sqlveil      a directory, one file per checkpoint
+//	https://example.org/checkpoints  a web server, which gets a POST
+//	syslog://logs.example.org:514    RFC 5424 over UDP; syslog+tcp and syslog+tls likewise
+//	syslog:///dev/log                the machine's own syslog
+func Open(address string) (Anchor, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	switch u.Scheme {
+	case "file":
+		return &directory{path: u.Path}, nil
+	case "https", "http":
+		return newWebhook(u), nil
+	case "syslog", "syslog+udp", "syslog+tcp", "syslog+tls":
+		return newSyslog(u)
+	}
+	return nil, fmt.Errorf("anchor %s: the scheme is none of file, https, http, syslog, syslog+tcp, syslog+tls", u.Redacted())
+}
+
+// marker precedes a checkpoint in a line of syslog, as a JSON string.
+const marker = "sqlveil-checkpoint "
+
+// Notes returns the checkpoints in a file that an anchor has kept: the file is
+// one, or it has lines of syslog with some.
+func Notes(text []byte) (notes [][]byte) {
+	if !bytes.Contains(text, []byte(marker)) {
+		return [][]byte{text}
+	}
+	for line := range strings.Lines(string(text)) {
+		_, quoted, ok := strings.Cut(line, marker)
+		if !ok {
+			continue
+		}
+		var note string
+		if err := json.NewDecoder(strings.NewReader(quoted)).Decode(&note); err == nil {
+			notes = append(notes, []byte(note))
+		}
+	}
+	return notes
+}
