@@ -218,6 +218,35 @@ func TestLoadUnderHostilePath(t *testing.T) {
 	}
 }
 
+// TestLoadWithoutPrivileges reads as a role that may use nothing.
+func TestLoadWithoutPrivileges(t *testing.T) {
+	conn := newTestServer(t).session(t)
+	run(t, conn, shopSchema)
+	want := mustLoad(t, conn)
+	run(t, conn, "CREATE ROLE nobody_much; REVOKE ALL ON SCHEMA public FROM PUBLIC; SET ROLE nobody_much")
+	t.Cleanup(func() { run(t, conn, "RESET ROLE; DROP ROLE nobody_much") })
+	c := mustLoad(t, conn)
+	if c.print != want.print || len(c.relations) != len(want.relations) || c.Relation("shop", "names").Definition == "" || c.incomplete {
+		t.Errorf("%v, want %v", c.print, want.print)
+	}
+}
+
+func TestLoadGeneratedColumns(t *testing.T) {
+	conn := newTestServer(t).session(t)
+	sql := "CREATE TABLE a (x text, y text GENERATED ALWAYS AS (lower(x)) STORED"
+	if mustLoad(t, conn).ServerVersion >= 180000 {
+		sql += ", z text GENERATED ALWAYS AS (upper(x)) VIRTUAL"
+	}
+	run(t, conn, sql+"); CREATE TABLE b () INHERITS (a)")
+	for _, table := range []string{"a", "b"} {
+		for _, c := range mustLoad(t, conn).Relation("public", table).Columns {
+			if (c.Name.Name != "x") != (c.Generated != "") || c.Default != "" {
+				t.Errorf("%+v", c)
+			}
+		}
+	}
+}
+
 // TestLoadDoesNotWait reads while another session is altering a table that a
 // view is over.
 func TestLoadDoesNotWait(t *testing.T) {

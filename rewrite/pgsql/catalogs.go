@@ -28,7 +28,7 @@ const (
 	// staleAfter is how old a check may be for Current to rely on it.
 	staleAfter = 10 * time.Second
 	// checkTimeout bounds one check, the reading of a new snapshot included.
-	checkTimeout = time.Minute
+	checkTimeout = 30 * time.Second
 	// costlyCheck and costShare bound what checks cost the server: one that took
 	// longer than costlyCheck is relied upon for costShare times its duration.
 	costlyCheck = 10 * time.Millisecond

@@ -123,7 +123,8 @@ const (
 	WHERE r.oid OPERATOR(pg_catalog.>=) 16384 AND {scope}`
 
 	hashTypes = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(t.typname, pg_catalog.hashoidextended(t.typnamespace,
-		pg_catalog.hashoidextended(t.typbasetype, pg_catalog.hashcharextended(t.typcategory, t.oid::pg_catalog.int8)))))
+		pg_catalog.hashoidextended(t.typbasetype, pg_catalog.hashcharextended(t.typcategory,
+		pg_catalog.hashcharextended(t.typtype, t.oid::pg_catalog.int8))))))
 	FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
 	WHERE t.oid OPERATOR(pg_catalog.>=) 16384 AND {scope}`
 

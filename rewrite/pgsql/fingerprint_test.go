@@ -57,6 +57,8 @@ func TestFingerprintSeesEveryChange(t *testing.T) {
 		"ALTER FUNCTION shop.f() RENAME TO g",
 		"CREATE TYPE shop.kind AS (a int)",
 		"ALTER TYPE shop.kind ADD ATTRIBUTE b text",
+		"CREATE TYPE shop.later",
+		"CREATE TYPE shop.later AS RANGE (SUBTYPE = float8)",
 		"CREATE DOMAIN shop.small AS int",
 		"ALTER DOMAIN shop.small RENAME TO tiny",
 		"CREATE OPERATOR shop.<<<>>> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4pl)",
