@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	inspectEvery = time.Second
-	stallAfter   = 4 * time.Second // a disk that does not answer for so long is unhealthy
-	watchEvery   = 500 * time.Millisecond
-	clockStep    = 2 * time.Second
-	expireEvery  = time.Hour
-	anchorWait   = 10 * time.Second
+	inspectEvery   = time.Second
+	stallAfter     = 4 * time.Second // a disk that does not answer for so long is unhealthy
+	watchEvery     = 500 * time.Millisecond
+	clockStep      = 2 * time.Second
+	expireEvery    = time.Hour
+	anchorWait     = 10 * time.Second
+	lastAnchorWait = 2 * time.Second // when the log is being closed
 )
 
 // A keeper does what need not be done while statements wait: it looks after the
@@ -260,10 +261,22 @@ func (p *post) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			p.last()
 			return
 		case signed := <-p.notes:
 			p.publish(ctx, signed)
 		}
+	}
+}
+
+// last brings the note that the log ended with.
+func (p *post) last() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastAnchorWait)
+	defer cancel()
+	select {
+	case signed := <-p.notes:
+		p.publish(ctx, signed)
+	default:
 	}
 }
 

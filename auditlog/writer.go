@@ -361,8 +361,12 @@ func (w *writer) last() error {
 	if err := w.sync(); err != nil {
 		return err
 	}
-	if err := w.sign(w.log.options.now()); err != nil {
+	now := w.log.options.now()
+	if err := w.sign(now); err != nil {
 		return err
+	}
+	if signed, err := w.note(now); err == nil && w.unsigned > 0 {
+		w.log.keeper.anchor(string(signed))
 	}
 	return w.release()
 }
