@@ -1,0 +1,49 @@
+package session
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"sqlveil/rewrite"
+)
+
+func TestClass(t *testing.T) {
+	for kind, want := range map[rewrite.Kind]string{
+		"SELECT": classRead, "SELECT INTO": classRead, "INSERT": classWrite, "CREATE TABLE AS": classDDL, "GRANT": classPrivilege,
+		"BEGIN": classSession, "DECLARE CURSOR": classSession, "VACUUM": classOther, "": classOther, "TRUNCATE TABLE": classDDL,
+	} {
+		if got := class(&rewrite.Plan{Kind: kind}); got != want {
+			t.Errorf("%s: got %s, want %s", kind, got, want)
+		}
+	}
+	if got := class(&rewrite.Plan{Kind: "COPY", Rows: true}); got != classRead {
+		t.Errorf("COPY TO: got %s", got)
+	}
+	if got := class(&rewrite.Plan{Kind: "COPY"}); got != classWrite {
+		t.Errorf("COPY FROM: got %s", got)
+	}
+}
+
+func TestFirstKeyword(t *testing.T) {
+	for text, want := range map[string]string{
+		"select 1": "SELECT", "  (SELECT 1)": "SELECT", "": "", "/* x */ SELECT": "", "BEGIN;": "BEGIN", "\n\tVaCuUm": "VACUUM",
+		"averyveryveryverylongword": "AVERYVERYVERYVER", "1": "", "é": "",
+	} {
+		if got := firstKeyword(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Identifiers sort by time and do not repeat.
+func TestNewID(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var ids []string
+	for i := range 100 {
+		ids = append(ids, newID(start.Add(time.Duration(i)*time.Millisecond)))
+	}
+	if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) || len(ids[0]) != 26 {
+		t.Errorf("got %v", ids[:3])
+	}
+}
