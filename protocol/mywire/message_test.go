@@ -473,7 +473,7 @@ func TestRewriteBinaryRow(t *testing.T) {
 		}
 	}
 	none := make([]CellRewriter, 5)
-	for _, bad := range []string{"", "\x00", "\x00\x20", "\x01"+in[1:], in[:len(in)-1], in + "x", "\x00\x20\x2a\x00\x00\x00\x7fann"} {
+	for _, bad := range []string{"", "\x00", "\x00\x20", "\x01" + in[1:], in[:len(in)-1], in + "x", "\x00\x20\x2a\x00\x00\x00\x7fann"} {
 		if got, err := RewriteBinaryRow(nil, []byte(bad), types, none); !errors.Is(err, protocol.ErrMalformed) {
 			t.Errorf("%q: %q, %v", bad, got, err)
 		}

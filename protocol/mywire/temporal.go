@@ -78,6 +78,9 @@ func (c Codec) decodeDuration(dst []byte, in *protocol.Cursor) ([]byte, bool) {
 	}
 	t.hour += 24 * t.day
 	if t.negative {
+		if t.hour|t.minute|t.second|t.micros == 0 {
+			return dst, false // there is no minus zero
+		}
 		dst = append(dst, '-')
 	}
 	return c.appendClock(dst, t), t.hour <= maxHours
