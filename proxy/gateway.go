@@ -111,21 +111,10 @@ func (g *gateway) openListener(settings *config.Listener) (*listener, error) {
 			Audit:    g.audit,
 			Log:      g.log.With().Str("listener", settings.Name).Logger(),
 			Metrics:  new(session.Metrics),
-			Subject:  subjects(g.audit),
+			Hasher:   g.audit.NewSubjectHasher,
 		},
 	}
 	return l, nil
-}
-
-// subjects returns what makes the audit log's keys of persons, for any number of
-// goroutines.
-func subjects(log *auditlog.Log) func(*masking.Class, []byte) auditlog.SubjectKey {
-	hashers := sync.Pool{New: func() any { return log.NewSubjectHasher() }}
-	return func(class *masking.Class, text []byte) auditlog.SubjectKey {
-		hasher := hashers.Get().(*auditlog.SubjectHasher)
-		defer hashers.Put(hasher)
-		return hasher.Key(class.Name, text)
-	}
 }
 
 // listen listens on an address. A unix socket that nobody serves any more is in
