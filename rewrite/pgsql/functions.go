@@ -54,6 +54,15 @@ func (j Judgement) Total() bool { return j.safe == allArguments }
 // from 0, when the other arguments are not protected data.
 func (j Judgement) Fails(i int) bool { return i >= maxArguments || j.safe&(1<<i) == 0 }
 
+// Named is the judgement of a call by named arguments, whose places in the call
+// are not those of the list.
+func (j Judgement) Named() Judgement {
+	if !j.Total() {
+		j.safe = 0
+	}
+	return j
+}
+
 // arguments is a set of argument positions.
 type arguments uint64
 

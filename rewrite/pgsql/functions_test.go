@@ -74,6 +74,15 @@ func TestJudgeCall(t *testing.T) {
 	}
 }
 
+func TestJudgementNamed(t *testing.T) {
+	if j := JudgeCall("pg_catalog", "regexp_like", "", []string{"text", "text"}).Named(); !j.Fails(0) || !j.Fails(1) || !j.Known {
+		t.Errorf("regexp_like(pattern => ..., string => ...): %+v", j)
+	}
+	if j := JudgeCall("pg_catalog", "md5", "", []string{"text"}).Named(); !j.Total() {
+		t.Errorf("md5: %+v", j)
+	}
+}
+
 func TestJudgeOperation(t *testing.T) {
 	for _, c := range []struct {
 		name, left, right string
