@@ -21,6 +21,9 @@ import (
 	"sqlveil/auditlog/chain"
 	"sqlveil/protocol"
 	"sqlveil/protocol/pgwire"
+	"sqlveil/protocol/pgwire/pgwiretest"
+	"sqlveil/proxy/proxytest"
+	"sqlveil/proxy/session"
 )
 
 // soon is a context for what must not hang.
@@ -458,17 +461,10 @@ func TestManySessions(t *testing.T) {
 	eventually(t, "all sessions gone", func() bool { return r.metrics.Sessions.Load() == 0 })
 }
 
-func TestTooManySessions(t *testing.T) {
-	r := newRig(t)
-	r.connect("dba")
-	r.server.MaxSessions = 1
-	config, err := pgconn.ParseConfig(r.dsn("dba"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := pgconn.ConnectConfig(soon(t), config); stateOf(err) != "53300" {
-		t.Errorf("got %v", err)
-	}
+func TestRefuse(t *testing.T) {
+	client, theirs := pgwiretest.Pipe(t, pgwiretest.Client, &pgwiretest.Notation{})
+	go (&Relay{}).Refuse(theirs, &session.Refusal{SQLState: session.StateTooManyConnections, Message: "sqlveil: too many connections"})
+	client.Expect(`ErrorResponse FATAL 53300 "sqlveil: too many connections"`)
 }
 
 // With TLS on both sides, each mode against the other.
@@ -512,12 +508,15 @@ func TestTLS(t *testing.T) {
 		{name: "unknown authority", client: TLSDisable, server: TLSVerifyCA, serverTLS: &tls.Config{RootCAs: x509.NewCertPool()}, dsn: "sslmode=disable", fails: "08006"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r.relay.ClientTLS, r.relay.ClientTLSMod = func() *tls.Config { return clientTLS }, tt.client
-			if tt.same {
-				r.relay.ClientTLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{servers}} }
-			}
-			r.relay.ServerTLS, r.relay.ServerTLSMod = tt.serverTLS, tt.server
-			config, err := pgconn.ParseConfig(strings.Replace(r.dsn("analyst_scram"), "sslmode=disable", tt.dsn, 1))
+			_, addr := r.proxy(t, func(relay *Relay) {
+				relay.ClientTLS, relay.ClientTLSMod = func() *tls.Config { return clientTLS }, tt.client
+				relay.ServerTLS, relay.ServerTLSMod = tt.serverTLS, tt.server
+				if tt.same {
+					relay.ClientTLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{servers}} }
+				}
+			})
+			dsn := proxytest.PostgresDSN(addr, "analyst_scram", r.database)
+			config, err := pgconn.ParseConfig(strings.Replace(dsn, "sslmode=disable", tt.dsn, 1))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -102,7 +102,7 @@ type rig struct {
 	audit    *memory
 	policy   atomic.Pointer[masking.Policy]
 	server   *session.Server
-	relay    *Relay
+	catalogs session.Catalogs
 	metrics  session.Metrics
 	log      lockedBuffer
 	direct   *pgx.Conn
@@ -164,13 +164,21 @@ func newRig(t testing.TB, change ...func(*Relay)) *rig {
 		return askOver(conn.PgConn()), func() { conn.Close(context.Background()) }, nil
 	})
 	t.Cleanup(catalogs.Close)
-	r.relay = &Relay{Network: "tcp", Address: r.Addr()}
+	r.catalogs = localAsk{catalogs}
+	r.server, r.addr = r.proxy(t, change...)
+	return r
+}
+
+// proxy starts a proxy before the rig's server and returns its address.
+func (r *rig) proxy(t testing.TB, change ...func(*Relay)) (*session.Server, string) {
+	t.Helper()
+	relay := &Relay{Network: "tcp", Address: r.Addr()}
 	for _, c := range change {
-		c(r.relay)
+		c(relay)
 	}
-	r.server = &session.Server{Relay: r.relay, Options: session.Options{
+	server := &session.Server{Relay: relay, Options: session.Options{
 		Listener: "test", Protocol: "postgres", Address: r.Addr(),
-		Policy: r.policy.Load, Planner: rewrite.NewPlanner(pgsql.Dialect{}, 1000), Catalogs: localAsk{catalogs},
+		Policy: r.policy.Load, Planner: rewrite.NewPlanner(pgsql.Dialect{}, 1000), Catalogs: r.catalogs,
 		Audit: r.audit, Log: zerolog.New(&r.log), Metrics: &r.metrics,
 		Hasher: func() *auditlog.SubjectHasher { return auditlog.NewSubjectHasher(chain.Key{1}) },
 	}}
@@ -178,22 +186,21 @@ func newRig(t testing.TB, change ...func(*Relay)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.addr = l.Addr().String()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := r.server.Serve(l); !errors.Is(err, session.ErrServerClosed) {
+		if err := server.Serve(l); !errors.Is(err, session.ErrServerClosed) {
 			t.Errorf("Serve: %v", err)
 		}
 	}()
 	t.Cleanup(func() {
-		r.server.Close()
+		server.Close()
 		<-done
 		if t.Failed() {
 			t.Logf("log of the proxy:\n%s", r.log.String())
 		}
 	})
-	return r
+	return server, l.Addr().String()
 }
 
 // localAsk is pgsql.Catalogs as session knows them.
