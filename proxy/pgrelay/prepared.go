@@ -20,6 +20,7 @@ type shape struct {
 // a driver that executes without ever asking for a description leaves us without
 // types: then the relay sends a Describe of its own and keeps the answer to itself.
 type statement struct {
+	sent  string                // what the server has prepared
 	batch uint64                // in which the client asked for its description last; the up pump's
 	shape atomic.Pointer[shape] // once told
 	made  atomic.Pointer[made]  // the columns made last: mostly the next portal wants the same
@@ -89,7 +90,7 @@ func (b *portal) judged(f *flight, p *session.Prepared) {
 	st := &statement{}
 	if old, ok := b.prepared.Wire.(*statement); ok {
 		st.shape.Store(old.shape.Load())
-		st.batch = old.batch
+		st.batch, st.sent = old.batch, old.sent
 	}
 	p.Wire = st
 	f.mu.Lock()

@@ -388,7 +388,7 @@ func (u *up) parse(ctx context.Context, h pgwire.Header) error {
 
 // sendParse sends a Parse that makes name stand for p.
 func (u *up) sendParse(name string, p *session.Prepared, write func() error) error {
-	p.Wire = &statement{}
+	p.Wire = &statement{sent: p.SQL()}
 	e := u.flight.blank(parse)
 	e.prepared = p
 	e.ticket = u.session.Will(session.Change{Kind: session.StatementName, Name: name, Statement: p})
@@ -489,7 +489,14 @@ func (u *up) statementNamed(ctx context.Context, name []byte) (*session.Prepared
 		return nil, err
 	}
 	if renewed.Wire == nil {
-		renewed.Wire = &statement{}
+		sent := p.Text // what SQL prepared
+		if p.Wire != nil {
+			sent = statementOf(p).sent
+		}
+		renewed.Wire = &statement{sent: sent}
+	}
+	if renewed.SQL() != statementOf(renewed).sent {
+		return nil, u.session.RefuseMessage(session.Outdated())
 	}
 	if renewed != p {
 		u.session.Renewed(name, p, renewed)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sqlveil/auditlog"
@@ -209,23 +210,22 @@ func (s *Session) Rejudge(p *Prepared) (*Prepared, error) {
 	return renewed, nil
 }
 
-// rejudged plans p again with the names as they were and the policy of now. What
-// a FETCH or an EXECUTE took over from elsewhere is refused, being unknown here.
+// rejudged plans p again with the names as they were and the policy of now. It
+// is refused where the server was sent something else than the new policy wants,
+// and so is what a FETCH or an EXECUTE took over from elsewhere, being unknown here.
 func (s *Session) rejudged(p *Prepared) *Prepared {
 	if p.cursor != nil {
 		return s.CursorQuery(p.cursor)
 	}
 	scope := *p.scope
 	scope.Policy, scope.Role = s.policy, s.role
-	q := &Prepared{Text: p.Text, scope: &scope, owned: true}
-	for i, plan := range s.options.Planner.Plan(scope, p.Text) {
-		if plan.Effect.Fetch != "" || plan.Effect.Execute != "" {
-			plan = merged(plan, p.plans[i])
-			if plan.Masked || plan.Touches || !s.role.SeesAll() {
-				plan.Refuse = roleRefusal()
-			}
+	q := &Prepared{Text: p.Text, scope: &scope, plans: slices.Clone(s.options.Planner.Plan(scope, p.Text)), owned: true}
+	same := len(q.plans) == len(p.plans) && q.SQL() == p.SQL()
+	for i, plan := range q.plans {
+		taken := plan.Effect.Fetch != "" || plan.Effect.Execute != ""
+		if !same || taken && !s.role.SeesAll() {
+			q.plans[i] = refused(plan, changedRefusal())
 		}
-		q.plans = append(q.plans, plan)
 	}
 	return q
 }

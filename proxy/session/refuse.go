@@ -23,6 +23,7 @@ const (
 	StateIOError               = "58030"
 	StateInvalidAuthorization  = "28000"
 	StateProtocolViolation     = "08P01"
+	StateFeatureNotSupported   = "0A000"
 	StateAdminShutdown         = "57P01"
 	StateTooManyConnections    = "53300"
 	StateInternalError         = "XX000"
@@ -72,6 +73,15 @@ func roleRefusal() *Refusal {
 	return &Refusal{
 		Code: rewrite.CodeProtocol, Message: "the policy in force has no role for this login any more",
 		Hint: "Connect again when the policy lists this login.",
+	}
+}
+
+// changedRefusal refuses what the server prepared under another policy, in words
+// that make drivers prepare it again.
+func changedRefusal() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeMismatch, SQLState: StateFeatureNotSupported, Message: "cached plan must not change result type",
+		Hint: "The policy has changed. Prepare the statement, or open the cursor, again.",
 	}
 }
 
@@ -138,3 +148,7 @@ func Multiple() *Refusal {
 		Message: "cannot insert multiple commands into a prepared statement",
 	}
 }
+
+// Outdated refuses a statement that the server has prepared in another form than
+// it is to have by now.
+func Outdated() *Refusal { return changedRefusal() }

@@ -122,7 +122,11 @@ func (s *Session) resolveExecute(ctx context.Context, plan *rewrite.Plan, earlie
 	if len(inner.plans) != 1 {
 		return plan, nil // an empty statement does nothing
 	}
-	return executed(plan, inner.plans[0]), nil
+	out := executed(plan, inner.plans[0])
+	if inner.SQL() != inner.Text && out.Refuse == nil {
+		out.Refuse = changedRefusal() // the server has prepared the text as it is
+	}
+	return out, nil
 }
 
 // executed is the plan of an EXECUTE of the statement with the plan inner.
