@@ -17,6 +17,17 @@ type Config struct {
 	Admin      Admin      `json:"admin"`
 
 	Policy *masking.Policy `json:"-"` // compiled from PolicyPath
+	Spec   masking.Spec    `json:"-"` // what it was compiled from
+
+	policyRoot *node // where things stand in the policy
+}
+
+// PolicyWarning says something about a place in the policy, such as
+// "columns", "crm.public.customers.name".
+func (c *Config) PolicyWarning(message string, path ...string) Problem {
+	warning := c.policyRoot.locate(path).at(message)
+	warning.Warning = true
+	return warning
 }
 
 // A Listener is one place where clients connect, and the server behind it.

@@ -35,7 +35,7 @@ func (l *loader) loadPolicy() {
 	var spec masking.Spec
 	l.problems = append(l.problems, decode(m.root, &spec)...)
 	policy, problems := masking.Compile(spec, l.maskingKey())
-	l.config.Policy = policy
+	l.config.Policy, l.config.Spec, l.config.policyRoot = policy, spec, m.root
 	for _, p := range problems {
 		if at := m.root.locate(p.Path); at != nil {
 			problem := at.at(p.Message)

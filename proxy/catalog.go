@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"sqlveil/config"
+	"sqlveil/masking"
 	"sqlveil/rewrite"
 	"sqlveil/rewrite/pgsql"
 )
@@ -120,4 +121,48 @@ func postgresScope(ctx context.Context, l *config.Listener, database string) (*r
 	}
 	scope.Catalog, err = pgsql.Load(ctx, ask, scope.Database)
 	return scope, err
+}
+
+// postgresColumns lists the columns of the tables of every database that the
+// catalog account may connect to.
+func postgresColumns(ctx context.Context, l *config.Listener) ([]masking.Column, error) {
+	ask, done, err := askPostgres(ctx, l, "postgres")
+	if err != nil {
+		return nil, err
+	}
+	databases, err := ask(ctx, "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname")
+	done()
+	if err != nil {
+		return nil, err
+	}
+	var all []masking.Column
+	for _, database := range databases {
+		columns, err := databaseColumns(ctx, l, *database[0])
+		if err != nil {
+			return all, err
+		}
+		all = append(all, columns...)
+	}
+	return all, nil
+}
+
+func databaseColumns(ctx context.Context, l *config.Listener, database string) ([]masking.Column, error) {
+	ask, done, err := askPostgres(ctx, l, database)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := ask(ctx, `SELECT n.nspname, c.relname, a.attname
+		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
+		AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+		ORDER BY 1, 2, a.attnum`)
+	if err != nil {
+		return nil, err
+	}
+	columns := make([]masking.Column, len(rows))
+	for i, row := range rows {
+		columns[i] = masking.Column{Database: database, Schema: *row[0], Table: *row[1], Name: *row[2]}
+	}
+	return columns, nil
 }

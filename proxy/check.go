@@ -11,12 +11,20 @@ import (
 
 func checkCommand() *cobra.Command {
 	var path string
+	var offline bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say everything that is wrong with the configuration",
-		Args:  arguments(),
+		Long: `Say everything that is wrong with the configuration, all of it at once and each
+with its place. Warnings are for what may be meant: inference risks, classes that
+are not used, and, by a look at the databases' definitions, labels that name no
+column and columns that look sensitive and have no label.`,
+		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, warnings, err := loadConfig(path)
+			c, warnings, err := loadConfig(path)
+			if err == nil && !offline {
+				warnings = append(warnings, compareWithDatabases(cmd.Context(), c)...)
+			}
 			printProblems(cmd.ErrOrStderr(), warnings, err)
 			if err != nil {
 				return errSilent
@@ -26,6 +34,7 @@ func checkCommand() *cobra.Command {
 		},
 	}
 	configFlag(cmd, &path)
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not look at the databases")
 	return cmd
 }
 

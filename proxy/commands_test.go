@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestKeygenMakesKeysThatLoad(t *testing.T) {
 		t.Error("two keys are the same")
 	}
 	writeFile(t, s.file("masking.key"), first)
-	if out, problems, code := runHere(t, "check", "-c", s.config); code != exitOK {
+	if out, problems, code := runHere(t, "check", "--offline", "-c", s.config); code != exitOK {
 		t.Errorf("check: exit code %d, %s%s", code, out, problems)
 	}
 }
@@ -168,6 +169,42 @@ func TestWidth(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "abc": 3, "令狐**": 6, "Łucja": 5, "（全）": 6, "e\u0301": 1, "🦊": 2} {
 		if got := width(text); got != want {
 			t.Errorf("width of %q is %d, want %d", text, got, want)
+		}
+	}
+}
+
+// check looks at the databases: what the policy misses there is a warning.
+func TestCheckComparesWithDatabases(t *testing.T) {
+	d := lab(t)
+	s := newSite(t, d.server.Addr())
+	s.replace(t, "policy.yaml", "  crm.public.customers.salary: salary\n", "  crm.public.customers.wages: salary\n")
+	stdout, stderr, code := runHere(t, "check", "-c", s.config)
+	line := 0
+	for i, text := range strings.Split(readFile(t, s.file("policy.yaml")), "\n") {
+		if strings.Contains(text, "wages") {
+			line = i + 1
+		}
+	}
+	for _, want := range []string{
+		fmt.Sprintf("policy.yaml:%d:31: warning: no column is called crm.public.customers.wages\n", line),
+		"warning: crm.public.customers.salary looks like an income and has no label\n",
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("check does not say %q:\n%s", want, stderr)
+		}
+	}
+	if code != exitOK || !strings.Contains(stdout, "is in order, 2 warnings") {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+func TestSensitiveNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"mobile": "a phone number", "contactMobile": "a phone number", "手机号码": "a phone number", "sfzh": "an identity number",
+		"Full Name": "a person's name", "IBAN": "a bank account", "panel": "", "emailed_at": "", "expansion": "", "id": "", "amount": "",
+	} {
+		if got := sensitiveName(name); got != want {
+			t.Errorf("%s looks like %q, want %q", name, got, want)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -205,9 +204,4 @@ func (d *demo) printAddresses(to io.Writer) {
 		fmt.Fprintf(to, "  psql '%s'\n", proxytest.PostgresDSN(d.address, user, sample.Database))
 	}
 	fmt.Fprintf(to, "The configuration, the policy and the audit log are in %s\n", d.directory)
-}
-
-// indent puts two spaces before each line.
-func indent(text string) string {
-	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
 }

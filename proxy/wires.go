@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sqlveil/config"
+	"sqlveil/masking"
 	"sqlveil/proxy/pgrelay"
 	"sqlveil/proxy/session"
 	"sqlveil/rewrite"
@@ -19,6 +20,7 @@ type wire struct {
 	relay    func(l *config.Listener, client func() *tls.Config) session.Relay
 	catalogs func(l *config.Listener) catalogs
 	scope    func(ctx context.Context, l *config.Listener, database string) (*rewrite.Scope, error) // what explain plans in
+	columns  func(ctx context.Context, l *config.Listener) ([]masking.Column, error)                // of all databases behind a listener
 }
 
 // catalogs are [session.Catalogs] with connections of their own.
@@ -29,7 +31,7 @@ type catalogs interface {
 
 // wires are the protocols that a listener can speak.
 var wires = map[string]wire{
-	config.Postgres: {dialect: pgsql.Dialect{}, relay: postgresRelay, catalogs: postgresCatalogs, scope: postgresScope},
+	config.Postgres: {dialect: pgsql.Dialect{}, relay: postgresRelay, catalogs: postgresCatalogs, scope: postgresScope, columns: postgresColumns},
 }
 
 func wireNames() []string { return slices.Sorted(maps.Keys(wires)) }
