@@ -92,6 +92,7 @@ func (q *question) command() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			t.Limit(s.filter.Limit)
 			look := auditlog.Look{Command: cmd.Name(), Query: strings.TrimSpace(asked + " " + s.filter.String()), Rows: len(t.Rows)}
 			if err := p.record(look); err != nil {
 				return err

@@ -32,6 +32,7 @@ const (
 	colServer
 	colState
 	colEnded
+	colDetail  // of records that are no statements
 	colObjects // a set of objects; numbers of their own
 
 	colFlags

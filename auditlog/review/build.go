@@ -283,6 +283,7 @@ func (b *builder) describe(ctx context.Context, row int, r *Record) error {
 		{colTicket, r.Why.Ticket},
 		{colDatabase, r.Database.Database},
 		{colServer, r.Database.Server},
+		{colDetail, r.detail()},
 	} {
 		id, err := b.word(ctx, cell.c, cell.s)
 		if err != nil {

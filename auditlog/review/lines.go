@@ -308,7 +308,7 @@ func TableOfLine(line []byte) (*Table, error) {
 	row := Row{
 		Seq: r.Seq, Time: r.Time, Kind: r.Kind, Login: r.Who.Login, Person: r.Who.Person, Role: r.Who.Role,
 		Command: r.Statement.Command, Text: r.Statement.Text, Verdict: r.Decision.Verdict, Code: r.Decision.Code,
-		OK: r.Result.OK, Done: true, SQLState: r.Result.SQLState, Ended: r.Result.Ended, Rows: r.Result.Rows, Objects: r.Objects,
+		OK: r.Result.OK, Done: true, SQLState: r.Result.SQLState, Ended: r.Result.Ended, Rows: r.Result.Rows, Objects: r.Objects, Detail: r.detail(),
 	}
 	return TableOf([]Row{row}), nil
 }

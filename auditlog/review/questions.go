@@ -20,17 +20,21 @@ func (x *Index) Released(ctx context.Context, f Filter, perSession bool, rows, s
 		since, until                     uint64
 		statements, rows, bytes, subject int64
 	}
-	sums := make(map[period]*sum)
-	err := x.scan(ctx, &f, []column{colLogin, colPerson, colSession, colTime, colRows, colBytes, colSubjects}, func(v *view, row int) error {
+	sums, dates := make(map[period]*sum), make(days)
+	looks := new(set) // at the log itself
+	if err := x.match(ctx, looks, colKind, "audit.*"); err != nil {
+		return nil, err
+	}
+	err := x.scan(ctx, &f, []column{colKind, colLogin, colPerson, colSession, colTime, colRows, colBytes, colSubjects}, func(v *view, row int) error {
 		get := func(c column) uint64 { return v.block.get(c, row) }
-		if get(colRows) == 0 && get(colSubjects) == 0 {
+		if get(colRows) == 0 && get(colSubjects) == 0 || looks.has(get(colKind)) {
 			return nil
 		}
 		p := period{login: get(colLogin), person: get(colPerson)}
 		if perSession {
 			p.session = get(colSession)
 		} else {
-			p.day = day(get(colTime))
+			p.day = dates.of(get(colTime))
 		}
 		s := sums[p]
 		if s == nil {
@@ -403,13 +407,13 @@ func (x *Index) SharedLogins(ctx context.Context, f Filter, addresses int) (*Tab
 		day   string
 	}
 	type uses struct{ persons, addresses, apps, sessions map[uint64]bool }
-	used := make(map[period]*uses)
+	used, dates := make(map[period]*uses), make(days)
 	err := x.scan(ctx, &f, []column{colTime, colLogin, colPerson, colAddress, colApp, colSession}, func(v *view, row int) error {
 		get := func(c column) uint64 { return v.block.get(c, row) }
 		if get(colLogin) == 0 || get(colSession) == 0 {
 			return nil
 		}
-		p := period{get(colLogin), day(get(colTime))}
+		p := period{get(colLogin), dates.of(get(colTime))}
 		u := used[p]
 		if u == nil {
 			u = &uses{make(map[uint64]bool), make(map[uint64]bool), make(map[uint64]bool), make(map[uint64]bool)}

@@ -3,7 +3,10 @@ package review
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,6 +50,10 @@ type Record struct {
 		Keys []string
 		More int
 	} `json:"subj"`
+	Gap struct {
+		Count  uint64
+		Reason string
+	}
 	Detail map[string]string `json:"detail"`
 }
 
@@ -69,6 +76,25 @@ func parse(line []byte) (r Record, err error) {
 func (r *Record) outcome() bool {
 	return r.Ref != 0 && (r.Kind == "query.end" || r.Kind == "copy.end")
 }
+
+// detail is what a record that is no statement tells beside its fields. Notes
+// and keys are not for reading.
+func (r *Record) detail() string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(r.Detail)) {
+		if key != "note" && key != "sealed" && r.Detail[key] != "" {
+			parts = append(parts, key+"="+r.Detail[key])
+		}
+	}
+	if r.Gap.Reason != "" {
+		parts = append(parts, fmt.Sprintf("%s count=%d", r.Gap.Reason, r.Gap.Count))
+	}
+	text := strings.Join(parts, " ")
+	return text[:min(len(text), mostDetail)]
+}
+
+// mostDetail is how much of it is kept.
+const mostDetail = 500
 
 // address is the client's without its port.
 func (r *Record) address() string {

@@ -26,6 +26,7 @@ type Row struct {
 	Command     string    `json:"command,omitempty"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Text        string    `json:"text,omitempty"`
+	Detail      string    `json:"detail,omitempty"`
 	Verdict     string    `json:"verdict,omitempty"`
 	Code        string    `json:"code,omitempty"`
 	Done        bool      `json:"done"` // an outcome is on record
@@ -126,6 +127,7 @@ func (x *Index) row(ctx context.Context, v *view, row int) (r Row, err error) {
 		{&r.Code, colCode},
 		{&r.SQLState, colState},
 		{&r.Ended, colEnded},
+		{&r.Detail, colDetail},
 	} {
 		if *field.to, err = x.word(ctx, get(field.c)); err != nil {
 			return r, err

@@ -46,10 +46,13 @@ func result(r *Row) string {
 }
 
 func statement(r *Row) string {
-	if r.Text != "" {
+	switch {
+	case r.Text != "":
 		return one(r.Text)
+	case r.Command != "":
+		return r.Command
 	}
-	return r.Command
+	return one(r.Detail)
 }
 
 // WhoSawTable puts the rows that concern a person in a table.
@@ -87,7 +90,24 @@ func columnsOf(r *Row) string {
 	return text
 }
 
-// day is the date of a time where the reader is.
-func day(micros uint64) string {
-	return time.UnixMicro(int64(micros)).Local().Format(time.DateOnly)
+// Limit cuts a table after n rows; 0 is no limit.
+func (t *Table) Limit(n int) {
+	if n > 0 && len(t.Rows) > n {
+		t.Rows = t.Rows[:n]
+	}
+}
+
+// days knows the dates of times where the reader is. Working one out takes
+// longer than all else that is done with a row, so they are remembered by the
+// quarter of an hour: no zone's midnight is within one.
+type days map[uint64]string
+
+func (d days) of(micros uint64) string {
+	const quarter = uint64(15 * time.Minute / time.Microsecond)
+	date, ok := d[micros/quarter]
+	if !ok {
+		date = time.UnixMicro(int64(micros)).Local().Format(time.DateOnly)
+		d[micros/quarter] = date
+	}
+	return date
 }
