@@ -1,0 +1,18 @@
+// Package bench measures what sqlveil costs, and whether it changes anything.
+//
+// The benchmarks of this package stand beside floors: what the same work costs
+// with nothing of ours in it. Read a figure as a ratio to its floor, since both
+// are taken in the same run on the same machine:
+//
+//	go test -run '^$' -bench . -count 6 ./bench | benchstat -
+//
+// Two programs measure the whole, in front of a PostgreSQL that they start:
+//
+//	bench/load     the same queries directly and through sqlveil in turn:
+//	               latency, throughput and the proxy's memory; -soak for hours
+//	bench/regress  PostgreSQL's own regression files, directly and through sqlveil
+//
+// What the figures do not say: client, proxy and server share the machine here,
+// so the proxy takes processor time from the server that it would not take
+// elsewhere, and a network between them would hide most of the added latency.
+package bench
