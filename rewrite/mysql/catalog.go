@@ -135,13 +135,6 @@ func (c *Catalog) Relation(schema, table string) *Relation {
 	return c.base.Relation(schema, table)
 }
 
-func (c *Catalog) relation(id uint32) *Relation {
-	if r := c.byID[id]; r != nil || c.base == nil {
-		return r
-	}
-	return c.base.relation(id)
-}
-
 // Routine returns the stored function, or procedure, of that name, or nil. The
 // names of routines are the same in any case.
 func (c *Catalog) Routine(schema, routine string, procedure bool) *Routine {

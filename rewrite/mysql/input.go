@@ -199,15 +199,6 @@ func (in *input) identifier(at int) (name string, ok bool) {
 	return "", false
 }
 
-// slice is a part of the statement as the parser shall see it, by tokens: from
-// one up to, but not including, another.
-func (in *input) slice(from, to int) string {
-	if from >= to || from >= len(in.tokens) {
-		return ""
-	}
-	return in.text[in.tokens[from].start-in.start : in.tokens[min(to, len(in.tokens))-1].end-in.start]
-}
-
 // bare is a part of the whole text without its comments, as the server names a
 // column after its expression.
 func (in *input) bare(from, to int) string {

@@ -89,9 +89,11 @@ var steps = []step{
 	{"server", "SELECT CONCAT(@@GLOBAL.sql_mode, '|utf8mb4|', VERSION()), @@lower_case_table_names", 2, false, (*loader).server},
 	{"schemas", "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA", 1, false, (*loader).schema},
 	{"tables", "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES", 3, false, (*loader).table},
-	{"columns", `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE,
+	{
+		"columns", `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE,
 	IS_NULLABLE, EXTRA, GENERATION_EXPRESSION FROM information_schema.COLUMNS ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
-		10, false, (*loader).column},
+		10, false, (*loader).column,
+	},
 	{"views", "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS", 3, false, (*loader).view},
 	{"routines", `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_BODY, ROUTINE_DEFINITION, SQL_MODE
 	FROM information_schema.ROUTINES`, 6, false, (*loader).routine},

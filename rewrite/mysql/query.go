@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"slices"
+	"unicode/utf8"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
@@ -121,7 +122,8 @@ func (r *resolver) star(w *ast.WildCardField, l *level) []column {
 }
 
 // fieldName is the name that the server gives to a column without one: that of
-// the column, the text of a literal, else the expression as it is written.
+// the column as it is written (of a merged view's or subquery's column the case may
+// be another), the text of a literal, else the expression as it is written.
 func (r *resolver) fieldName(f *ast.SelectField) string {
 	e := f.Expr
 	for {
@@ -138,8 +140,15 @@ func (r *resolver) fieldName(f *ast.SelectField) string {
 		return v
 	}
 	start := r.base + f.Offset
-	return r.in.bare(start, start+len(f.OriginalText()))
+	name := r.in.bare(start, start+len(f.OriginalText()))
+	if utf8.RuneCountInString(name) > longestName {
+		name = string([]rune(name)[:longestName])
+	}
+	return name
 }
+
+// longestName is how many characters of an expression name its column.
+const longestName = 255
 
 // groupItem is an expression of GROUP BY: a number stands for an output column,
 // a name for a column of FROM, else for an output column.

@@ -124,8 +124,15 @@ func describeEffect(e rewrite.Effect) string {
 		is   bool
 		name string
 	}{
-		{e.Path, "path"}, {e.Catalog, "catalog"}, {e.Begin, "begin"}, {e.End, "end"}, {e.Opaque, "opaque"}, {e.Explain, "explain"},
-		{e.Prepare != "", "prepare " + e.Prepare + " " + e.Prepared}, {e.Execute != "", "execute " + e.Execute}, {e.Forget != "", "forget " + e.Forget},
+		{e.Path, "path"},
+		{e.Catalog, "catalog"},
+		{e.Begin, "begin"},
+		{e.End, "end"},
+		{e.Opaque, "opaque"},
+		{e.Explain, "explain"},
+		{e.Prepare != "", "prepare " + e.Prepare + " " + e.Prepared},
+		{e.Execute != "", "execute " + e.Execute},
+		{e.Forget != "", "forget " + e.Forget},
 	} {
 		if w.is {
 			words = append(words, w.name)

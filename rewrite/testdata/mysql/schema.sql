@@ -55,3 +55,11 @@ CREATE PROCEDURE p_rows(IN n INT) BEGIN
 	REPEAT SET n = n + 1; UNTIL n > 3 END REPEAT;
 END//
 CREATE SEQUENCE numbers//
+INSERT INTO team VALUES (1, 'North', 'canary-tm-1', 100), (2, 'South', 'canary-tm-2', 200)//
+INSERT INTO person (id, name, mail, mobile, card, pay, grade, born, doc, team, note, secret_note) VALUES
+	(1, 'canary-n-1', 'canary-m-1@x.example', 'canary-mo-1', 'canary-c-1', 771771.71, 771771, '1977-07-17', '{"phone": "canary-p-1", "city": "Rome", "mails": ["canary-ml-1"]}', 1, 'plain', 'canary-s-1'),
+	(2, 'canary-n-2', 'canary-m-2@x.example', 'canary-mo-2', 'canary-c-2', 771772.72, 771772, '1977-08-18', '{"phone": "canary-p-2", "city": "Oslo"}', 1, 'plain', 'canary-s-2'),
+	(3, 'canary-n-3', NULL, 'canary-tm-2', NULL, NULL, NULL, NULL, NULL, 2, NULL, NULL)//
+INSERT INTO visit (id, person, at, phone, remark, tags) VALUES (1, 1, '2025-01-01', 'canary-vp-1', 'first', '["a", "b"]'), (2, 2, '2025-01-02', 'canary-mo-2', 'second', '[]'), (3, 9, NULL, NULL, NULL, NULL)//
+INSERT INTO archive.person VALUES (1, 'canary-an-1', 'old'), (7, 'canary-an-7', 'older')//
+INSERT INTO `Odd Name` VALUES (1, 'canary-on-1', 1)//
