@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -134,7 +133,8 @@ func freeAddress(wanted string, stderr io.Writer) string {
 
 // startGateway writes a configuration and runs it.
 func (d *demo) startGateway(ctx context.Context, listen string, stderr io.Writer) error {
-	path, err := writeDemoConfig(d.directory, listen, d.server.Addr())
+	site := proxytest.Site{Listen: listen, Server: d.server.Addr(), Catalog: catalogUser, Policy: sample.Policy}
+	path, err := site.Write(d.directory)
 	if err != nil {
 		return err
 	}
@@ -152,34 +152,6 @@ func (d *demo) startGateway(ctx context.Context, listen string, stderr io.Writer
 	go func() { d.ended <- d.gateway.run(ctx, path, time.Second) }()
 	return nil
 }
-
-// writeDemoConfig writes all that the gateway reads, for a server on TCP.
-func writeDemoConfig(dir, listen, server string) (path string, err error) {
-	files := map[string]string{
-		"sqlveil.yaml":   fmt.Sprintf(demoConfig, listen, server, catalogUser),
-		"policy.yaml":    sample.Policy,
-		"masking.key":    newMaskingKey() + "\n",
-		"catalog.secret": proxytest.Password(catalogUser) + "\n",
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Join(dir, "sqlveil.yaml"), nil
-}
-
-const demoConfig = `listeners:
-  - name: crm
-    protocol: postgres
-    listen: %s
-    server: {address: "%s", tls: {mode: disable}}
-    login: passthrough
-    catalog: {user: %s, password_file: catalog.secret}
-keys: {masking: masking.key}
-policy: policy.yaml
-audit: {directory: audit}
-`
 
 // close ends the gateway, then the server.
 func (d *demo) close() error {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -13,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -55,17 +52,16 @@ type site struct {
 	config    string // sqlveil.yaml
 }
 
-// newSite writes the demo's configuration, with an admin address, for a server.
+// newSite writes the demo's configuration for a server.
 func newSite(t *testing.T, server string) *site {
 	t.Helper()
 	dir := t.TempDir()
-	path, err := writeDemoConfig(dir, "127.0.0.1:0", server)
+	settings := proxytest.Site{Server: server, Catalog: catalogUser, Policy: sample.Policy}
+	path, err := settings.Write(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{dir, path}
-	s.replace(t, "sqlveil.yaml", "audit: {directory: audit}", "audit: {directory: audit}\nadmin: {listen: 127.0.0.1:0}")
-	return s
+	return &site{dir, path}
 }
 
 func (s *site) file(name string) string { return filepath.Join(s.directory, name) }
@@ -88,91 +84,36 @@ func (s *site) replace(t *testing.T, name, before, after string) {
 }
 
 // A serving is a running `sqlveil serve`.
-type serving struct {
-	cmd     *exec.Cmd
-	address string
-	admin   string
-	ended   chan struct{}
-
-	mu   sync.Mutex
-	said string // guarded by mu; its log so far
-}
+type serving struct{ *proxytest.Sqlveil }
 
 // serve starts the program and waits until it serves.
-func (s *site) serve(t *testing.T, args ...string) *serving {
+func (s *site) serve(t *testing.T, args ...string) serving {
 	t.Helper()
-	p := &serving{cmd: program(t, append([]string{"serve", "-c", s.config}, args...)...), ended: make(chan struct{})}
-	stderr, err := p.cmd.StderrPipe()
+	p, err := proxytest.StartSqlveil(os.Args[0], s.config, []string{runVariable + "=1"}, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	addresses := make(chan [2]string, 1)
-	go p.read(stderr, addresses)
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it has ended already where the test ended it
-		<-p.ended
+		_ = p.Process.Kill() // it has ended already where the test ended it
+		p.Wait()
 	})
-	select {
-	case found := <-addresses:
-		p.address, p.admin = found[0], found[1]
-	case <-p.ended:
-		t.Fatalf("serve ended: %s", p.log())
-	case <-time.After(20 * time.Second):
-		t.Fatalf("serve does not serve: %s", p.log())
-	}
-	return p
-}
-
-// read collects the log and the addresses in it.
-func (p *serving) read(stderr io.Reader, addresses chan<- [2]string) {
-	defer close(p.ended)
-	var found [2]string
-	lines := bufio.NewScanner(stderr)
-	for lines.Scan() {
-		p.mu.Lock()
-		p.said += lines.Text() + "\n"
-		p.mu.Unlock()
-		var line struct{ Message, Address, Listener string }
-		if json.Unmarshal(lines.Bytes(), &line) != nil {
-			continue
-		}
-		switch line.Message {
-		case "serving":
-			found[0] = line.Address
-		case "admin":
-			found[1] = line.Address
-		}
-		if found[0] != "" && found[1] != "" {
-			addresses <- found
-			found = [2]string{}
-		}
-	}
-	_ = p.cmd.Wait() // its exit code is in its state
-}
-
-func (p *serving) log() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.said
+	return serving{p}
 }
 
 // waitFor waits until the log has a text.
-func (p *serving) waitFor(t *testing.T, text string) {
+func (p serving) waitFor(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.log(), text); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.Log(), text); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the log has no %q: %s", text, p.log())
+			t.Fatalf("the log has no %q: %s", text, p.Log())
 		}
 	}
 }
 
 // get reads a page of the admin address.
-func (p *serving) get(t *testing.T, page string) (status int, body string) {
+func (p serving) get(t *testing.T, page string) (status int, body string) {
 	t.Helper()
-	answer, err := http.Get("http://" + p.admin + page)
+	answer, err := http.Get("http://" + p.Admin + page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,9 +126,9 @@ func (p *serving) get(t *testing.T, page string) (status int, body string) {
 }
 
 // mobile is what a user sees of the first customer's mobile.
-func (p *serving) mobile(t *testing.T, user string) string {
+func (p serving) mobile(t *testing.T, user string) string {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.address, user, sample.Database))
+	conn, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.Address, user, sample.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,22 +145,10 @@ func mobileOf(t *testing.T, conn *pgx.Conn) string {
 	return text
 }
 
-// exit waits for the end and returns the exit code.
-func (p *serving) exit(t *testing.T) int {
-	t.Helper()
-	select {
-	case <-p.ended:
-		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
-		t.Fatalf("serve does not end: %s", p.log())
-		return 0
-	}
-}
-
 func TestServeReloads(t *testing.T) {
 	s := newSite(t, lab(t).server.Addr())
 	p := s.serve(t)
-	session, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.address, "analyst", sample.Database))
+	session, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.Address, "analyst", sample.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +179,7 @@ func TestServeReloads(t *testing.T) {
 	}
 
 	s.replace(t, "policy.yaml", "mask: {partial: {lost: 2}}", "mask: {partial: {last: 3}}")
-	for deadline := time.Now().Add(20 * time.Second); strings.Count(p.log(), `"message":"reloaded"`) < 2 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); strings.Count(p.Log(), `"message":"reloaded"`) < 2 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 	}
 	want("after the mend", "********514", 200)
 
@@ -259,10 +188,10 @@ func TestServeReloads(t *testing.T) {
 	want("after what takes a restart", "********514", 503)
 	s.replace(t, "sqlveil.yaml", "name: other", "name: crm")
 
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := p.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); strings.Count(p.log(), `"message":"reloaded"`) < 3 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); strings.Count(p.Log(), `"message":"reloaded"`) < 3 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 	}
 	want("after SIGHUP", "********514", 200)
 	if _, body := p.get(t, "/metrics"); !strings.Contains(body, `sqlveil_reloads_total{result="failed"} 2`) || !strings.Contains(body, `sqlveil_masked_cells_total{listener="crm"}`) {
@@ -274,12 +203,12 @@ func TestServeReloads(t *testing.T) {
 // nothing is told to go.
 func TestServeDrains(t *testing.T) {
 	p := newSite(t, lab(t).server.Addr()).serve(t, "--drain", "15s")
-	busy, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.address, "dba", sample.Database))
+	busy, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.Address, "dba", sample.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer busy.Close(context.Background())
-	idle, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.address, "analyst", sample.Database))
+	idle, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.Address, "analyst", sample.Database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,19 +219,19 @@ func TestServeDrains(t *testing.T) {
 		answer <- busy.QueryRow(t.Context(), "SELECT 'done' FROM pg_sleep(2)").Scan(&text)
 	}()
 	time.Sleep(300 * time.Millisecond) // until it runs
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-answer; err != nil {
 		t.Errorf("the statement that ran: %v", err)
 	}
-	if code := p.exit(t); code != exitOK {
-		t.Errorf("exit code %d: %s", code, p.log())
+	if code := p.Wait(); code != exitOK {
+		t.Errorf("exit code %d: %s", code, p.Log())
 	}
 	if err := idle.Ping(t.Context()); err == nil {
 		t.Error("the idle session is still there")
 	}
-	if conn, err := net.DialTimeout("tcp", p.address, time.Second); err == nil {
+	if conn, err := net.DialTimeout("tcp", p.Address, time.Second); err == nil {
 		conn.Close()
 		t.Error("it still listens")
 	}
@@ -389,7 +318,7 @@ func TestLoginErrors(t *testing.T) {
 	defer server.Close()
 	p := newSite(t, server.Addr()).serve(t)
 	connect := func(user string) string {
-		conn, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.address, user, "postgres"))
+		conn, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(p.Address, user, "postgres"))
 		if err == nil {
 			conn.Close(t.Context())
 			return "logged in"
@@ -420,8 +349,8 @@ func TestLoginErrors(t *testing.T) {
 	if got := connect("dba"); got != "logged in" {
 		t.Errorf("with the server back: %s", got)
 	}
-	if strings.Contains(p.log(), "goroutine") {
-		t.Errorf("a stack trace: %s", p.log())
+	if strings.Contains(p.Log(), "goroutine") {
+		t.Errorf("a stack trace: %s", p.Log())
 	}
 }
 
@@ -448,7 +377,7 @@ func TestServeReloadsCertificates(t *testing.T) {
 	s.replace(t, "sqlveil.yaml", "tls: {mode: disable}", "tls: {mode: verify-full, ca: db-ca.pem}")
 	p := s.serve(t)
 	connect := func(mode string) error {
-		dsn := strings.Replace(proxytest.PostgresDSN(p.address, "analyst", sample.Database), "sslmode=disable", "sslmode="+mode+"&channel_binding=disable&sslrootcert="+s.file("ca.pem"), 1)
+		dsn := strings.Replace(proxytest.PostgresDSN(p.Address, "analyst", sample.Database), "sslmode=disable", "sslmode="+mode+"&channel_binding=disable&sslrootcert="+s.file("ca.pem"), 1)
 		conn, err := pgx.Connect(t.Context(), dsn)
 		if err != nil {
 			return err
@@ -493,7 +422,7 @@ func TestServeUnixSockets(t *testing.T) {
 			t.Errorf("mobile is %s", got)
 		}
 		conn.Close(t.Context())
-		_ = p.cmd.Process.Kill()
-		p.exit(t)
+		_ = p.Process.Kill()
+		p.Wait()
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"sqlveil/proxy/proxytest"
 )
 
 func main() {
@@ -53,7 +55,7 @@ func regress(ctx context.Context, cache, keep string, jobs int) (differing int, 
 		return 0, err
 	}
 	program := filepath.Join(work, "sqlveil")
-	if err := command(ctx, "", "go", "build", "-o", program, "sqlveil/proxy"); err != nil {
+	if err := proxytest.BuildSqlveil(program); err != nil {
 		return 0, err
 	}
 	var runs []map[string][]byte

@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,17 +32,17 @@ func (s *suite) run(ctx context.Context, program string, jobs int) (outputs map[
 	if err := s.prepare(ctx, server); err != nil {
 		return nil, 0, err
 	}
-	port := server.Port
+	address := server.Addr()
 	if program != "" {
-		p, err := startProxy(program, server)
+		proxy, err := startProxy(program, server)
 		if err != nil {
 			return nil, 0, err
 		}
-		defer func() { err = errors.Join(err, p.stop()) }()
-		port = p.port
+		defer func() { err = errors.Join(err, proxy.Stop()) }()
+		address = proxy.Address
 	}
 	start := time.Now()
-	outputs, err = s.runFiles(ctx, port, jobs)
+	outputs, err = s.runFiles(ctx, address, jobs)
 	return outputs, time.Since(start), err
 }
 
@@ -76,7 +72,7 @@ func (s *suite) prepare(ctx context.Context, server *proxytest.PostgreSQLServer)
 }
 
 // runFiles runs the groups of the schedule one after the other.
-func (s *suite) runFiles(ctx context.Context, port, jobs int) (map[string][]byte, error) {
+func (s *suite) runFiles(ctx context.Context, address string, jobs int) (map[string][]byte, error) {
 	psql, err := proxytest.PostgresProgram("psql")
 	if err != nil {
 		return nil, err
@@ -90,7 +86,7 @@ func (s *suite) runFiles(ctx context.Context, port, jobs int) (map[string][]byte
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				output := s.runFile(ctx, psql, file, port)
+				output := s.runFile(ctx, psql, file, address)
 				mu.Lock()
 				defer mu.Unlock()
 				outputs[file] = output
@@ -107,16 +103,17 @@ func (s *suite) runFiles(ctx context.Context, port, jobs int) (map[string][]byte
 // runFile runs one file as pg_regress does. That psql fails or is too slow is
 // part of the output.
 // https://www.postgresql.org/docs/current/regress-run.html
-func (s *suite) runFile(ctx context.Context, psql, file string, port int) []byte {
+func (s *suite) runFile(ctx context.Context, psql, file, address string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, fileLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, psql, "--no-psqlrc", "--echo-all", "--quiet", "--dbname="+database,
 		"--variable=HIDE_TABLEAM=on", "--variable=HIDE_TOAST_COMPRESSION=on")
 	cmd.Dir = s.source
+	host, port, _ := strings.Cut(address, ":")
 	cmd.Env = []string{
 		"PATH=" + filepath.Dir(psql) + ":" + os.Getenv("PATH"),
 		"LANG=C", "LC_MESSAGES=C", "PGTZ=America/Los_Angeles", "PGDATESTYLE=Postgres, MDY", "PGOPTIONS=-c intervalstyle=postgres_verbose",
-		"PGHOST=127.0.0.1", "PGPORT=" + strconv.Itoa(port), "PGUSER=" + login, "PGPASSWORD=" + proxytest.Password(login), "PGSSLMODE=disable",
+		"PGHOST=" + host, "PGPORT=" + port, "PGUSER=" + login, "PGPASSWORD=" + proxytest.Password(login), "PGSSLMODE=disable",
 		"PGAPPNAME=pg_regress/" + file,
 		"PG_ABS_SRCDIR=" + s.source, "PG_ABS_BUILDDIR=" + s.source, "PG_LIBDIR=" + s.library, "PG_DLSUFFIX=.so",
 	}
@@ -133,79 +130,16 @@ func (s *suite) runFile(ctx context.Context, psql, file string, port int) []byte
 	return output
 }
 
-// A proxy is `sqlveil serve` in front of a server.
-type proxy struct {
-	cmd       *exec.Cmd
-	directory string
-	port      int
-}
-
-// startProxy runs the program, every caller seeing everything.
-func startProxy(program string, server *proxytest.PostgreSQLServer) (*proxy, error) {
-	dir, err := os.MkdirTemp("", "sqlveil-regress-proxy-")
+// startProxy runs the program, every caller seeing everything. Its files are in
+// the directory of the program.
+func startProxy(program string, server *proxytest.PostgreSQLServer) (*proxytest.Sqlveil, error) {
+	site := proxytest.Site{Server: server.Addr(), Catalog: login, Policy: policy, Durability: "spool"}
+	config, err := site.Write(filepath.Dir(program))
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{directory: dir}
-	if p.port, err = freePort(); err != nil {
-		return nil, errors.Join(err, p.stop())
-	}
-	key := make([]byte, 32)
-	rand.Read(key) // never fails
-	for name, text := range map[string]string{
-		"sqlveil.yaml":   fmt.Sprintf(configuration, p.port, server.Addr(), login),
-		"policy.yaml":    policy,
-		"masking.key":    base64.StdEncoding.EncodeToString(key),
-		"catalog.secret": proxytest.Password(login),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return nil, errors.Join(err, p.stop())
-		}
-	}
-	p.cmd = exec.Command(program, "serve", "-c", filepath.Join(dir, "sqlveil.yaml"))
-	var log strings.Builder
-	p.cmd.Stderr = &log
-	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(err, p.stop())
-	}
-	for range 200 {
-		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)))
-		if err == nil {
-			return p, conn.Close()
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	err = p.stop()
-	return nil, errors.Join(fmt.Errorf("sqlveil does not serve: %s", log.String()), err)
+	return proxytest.StartSqlveil(program, config, nil)
 }
-
-func (p *proxy) stop() error {
-	var err error
-	if p.cmd != nil && p.cmd.Process != nil {
-		err = errors.Join(p.cmd.Process.Signal(os.Interrupt), p.cmd.Wait())
-	}
-	return errors.Join(err, os.RemoveAll(p.directory))
-}
-
-func freePort() (int, error) {
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer socket.Close()
-	return socket.Addr().(*net.TCPAddr).Port, nil
-}
-
-const configuration = `listeners:
-  - name: regress
-    protocol: postgres
-    listen: 127.0.0.1:%d
-    server: {address: "%s", tls: {mode: disable}}
-    catalog: {user: %s, password_file: catalog.secret}
-keys: {masking: masking.key}
-policy: policy.yaml
-audit: {directory: audit, durability: spool}
-`
 
 const policy = `version: 1
 levels: [public, restricted]
