@@ -26,6 +26,9 @@ func (r *resolver) set(s *pg.VariableSetStmt) {
 		}
 	}
 	r.setting(name, values, s.Kind == pg.VariableSetKind_VAR_SET_VALUE)
+	if len(values) != len(s.Args) { // a number may be a schema's name
+		r.newPath = nil
+	}
 }
 
 // setting records what a setting's new value means to the statements after it.
@@ -38,22 +41,52 @@ func (r *resolver) setting(name string, values []string, given bool) {
 			r.newPath = r.effectivePath(values)
 		}
 	case "standard_conforming_strings":
+		r.rereads()
 		if given && !settingOn(values) {
 			r.refuseSetting(name, "With it off, strings cannot be told from code. Use E'...' for backslash escapes.")
 		}
 	case "client_encoding", "names":
+		r.rereads()
 		if given && !isUnconverted(values) {
 			r.st.Unknown = append(r.st.Unknown, rewrite.Refusal{
 				Code: rewrite.CodeEncoding, Message: "client_encoding may only be UTF8 for roles with masks",
 				Hint: "Let the client use UTF8.",
 			})
 		}
-	case "session_replication_role", "session_preload_libraries", "local_preload_libraries", "dynamic_library_path",
-		"jit_provider", "backtrace_functions", "allow_system_table_mods", "zero_damaged_pages", "ignore_system_indexes":
-		if given {
+	default:
+		if given && fixedSetting(name) && !(strings.HasPrefix(name, "enable_") && settingOn(values)) {
 			r.refuseSetting(name, "Leave it as the server has it.")
 		}
 	}
+}
+
+// fixedSetting says whether a setting is the server's alone to make: it decides
+// which code runs or what names mean, or makes the planner read a table by an
+// index, so that rows come in the order of a protected column.
+func fixedSetting(name string) bool {
+	switch name {
+	case "session_replication_role", "session_preload_libraries", "local_preload_libraries", "dynamic_library_path",
+		"jit_provider", "backtrace_functions", "allow_system_table_mods", "zero_damaged_pages", "ignore_system_indexes",
+		"plpgsql.variable_conflict", "effective_cache_size", "cursor_tuple_fraction":
+		return true
+	}
+	return strings.HasPrefix(name, "enable_") || strings.HasSuffix(name, "_cost")
+}
+
+// fixedValue says whether a value is one that some [fixedSetting], or a setting
+// that decides how texts are read, takes.
+func fixedValue(value string) bool {
+	if settingOn([]string{value}) || isUnconverted([]string{value}) {
+		return true
+	}
+	return !strings.ContainsAny(value, ", ") // a list is what none of them takes
+}
+
+// rereads records that the texts that follow may be read in another way. The
+// server has read this one already.
+func (r *resolver) rereads() {
+	r.samePath = !r.st.Effect.Path
+	r.st.Effect.Path = true
 }
 
 func (r *resolver) refuseSetting(name, hint string) {
@@ -83,7 +116,11 @@ func (r *resolver) setConfig(args []value) {
 	r.st.LiteralFree = false
 	r.st.Effect.Path = true
 	if len(args) != 3 || !args[0].literal {
-		r.unsupported("set_config of a setting that is not a constant")
+		// pg_dump sets what it finds in pg_settings. Any setting may be meant, but
+		// those that matter take words and numbers of their own.
+		if len(args) != 3 || !args[1].literal || fixedValue(args[1].text) {
+			r.unsupported("set_config of a setting that is not a constant")
+		}
 		return
 	}
 	if args[1].literal {
@@ -91,8 +128,8 @@ func (r *resolver) setConfig(args []value) {
 		r.newPath = nil
 		return
 	}
-	switch strings.ToLower(args[0].text) {
-	case "standard_conforming_strings", "client_encoding":
+	switch name := strings.ToLower(args[0].text); {
+	case name == "standard_conforming_strings", name == "client_encoding", name == "names", fixedSetting(name):
 		r.refuseSetting(args[0].text, "Set it to a constant.")
 	}
 }
