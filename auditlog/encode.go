@@ -34,10 +34,7 @@ func appendBody(dst []byte, e *Event) []byte {
 	dst = append(dst, `"kind":`...)
 	dst = appendString(dst, string(e.Kind), maxString)
 	dst = appendUint(dst, `,"ref":`, e.Ref)
-	dst = appendSession(dst, &e.Session)
-	dst = appendWho(dst, &e.Who)
-	dst = appendWhy(dst, &e.Why)
-	dst = appendDatabase(dst, &e.Database)
+	dst = e.from.append(dst, e)
 	dst = appendStatement(dst, &e.Statement)
 	dst = appendObjects(dst, e.Objects)
 	dst = appendDecision(dst, &e.Decision)
@@ -45,6 +42,19 @@ func appendBody(dst []byte, e *Event) []byte {
 	dst = appendSubjects(dst, &e.Subjects)
 	dst = appendGap(dst, &e.Gap)
 	return appendDetail(dst, e.Detail)
+}
+
+// append appends what says where an event comes from. It is encoded again only
+// when it has changed; comparing strings that are the same ones costs little.
+func (o *origin) append(dst []byte, e *Event) []byte {
+	if o.session != e.Session || o.who != e.Who || o.why != e.Why || o.database != e.Database {
+		o.session, o.who, o.why, o.database = e.Session, e.Who, e.Why, e.Database
+		o.text = appendSession(o.text[:0], &e.Session)
+		o.text = appendWho(o.text, &e.Who)
+		o.text = appendWhy(o.text, &e.Why)
+		o.text = appendDatabase(o.text, &e.Database)
+	}
+	return append(dst, o.text...)
 }
 
 func appendSession(dst []byte, s *Session) []byte {
@@ -301,6 +311,19 @@ var plain = func() (table [256]bool) {
 	return
 }()
 
+// plain8 is plain for eight bytes at once. The tests may take a plain byte next
+// to another for one that is not, which costs time only.
+func plain8(s string) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, slash := x^ones*'"', x^ones*'\\'
+	special := x | (x + ones) | // 0x80 and above, 0x7f
+		(x-ones*0x20)&^x | // below 0x20
+		(quote-ones)&^quote | (slash-ones)&^slash
+	return special&tops == 0
+}
+
 const hexDigits = "0123456789abcdef"
 
 // appendString appends s as a JSON string. Control characters and those that
@@ -314,6 +337,10 @@ func appendString(dst []byte, s string, limit int) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(s); {
+		if len(s)-i >= 8 && plain8(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		if plain[s[i]] {
 			i++
 			continue

@@ -174,3 +174,30 @@ func TestSubjectKeys(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestPlain8IsPlainForEachByte(t *testing.T) {
+	for c := range 256 {
+		for at := range 8 {
+			s := []byte("abcdefgh")
+			s[at] = byte(c)
+			if plain8(string(s)) && !plain[c] {
+				t.Errorf("byte %#x at %d is taken for plain", c, at)
+			}
+			if c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && !plain8(string(s)) {
+				t.Errorf("byte %#x at %d is not taken for plain", c, at)
+			}
+		}
+	}
+}
+
+func TestTheSessionIsEncodedAgainWhenItChanges(t *testing.T) {
+	e := sample()
+	first := string(appendBody(nil, e))
+	e.Who.Role = "dba"
+	second := string(appendBody(nil, e))
+	fresh := sample()
+	fresh.Who.Role = "dba"
+	if want := string(appendBody(nil, fresh)); second != want || second == first {
+		t.Errorf("after a change %s, want %s", second, want)
+	}
+}

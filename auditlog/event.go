@@ -74,7 +74,18 @@ type Event struct {
 	Gap       Gap
 	Detail    []Detail // what the other groups have no field for, in this order
 
-	buf []byte // the encoded body, kept so that Append allocates nothing
+	buf  []byte // the encoded body, kept so that Append allocates nothing
+	from origin // what the session's fields looked like the last time
+}
+
+// origin is the part of a record that stays the same through a session, with
+// its encoding.
+type origin struct {
+	session  Session
+	who      Who
+	why      Why
+	database Database
+	text     []byte
 }
 
 // Session is the connection a record belongs to.
@@ -183,5 +194,6 @@ func (e *Event) Reset() {
 		Subjects: Subjects{Keys: e.Subjects.Keys[:0]},
 		Detail:   e.Detail[:0],
 		buf:      e.buf,
+		from:     e.from,
 	}
 }
