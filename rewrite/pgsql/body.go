@@ -261,7 +261,7 @@ func (r *resolver) madeFrom(f *Function, v value) value {
 // stands for the call decides; a row's fields stay what they are made of.
 func (r *resolver) declaredAs(v value, oid uint32) value {
 	t := r.catalog.TypeByOID(oid)
-	if t != nil && t.Kind == 'p' {
+	if t != nil && polymorphic(t) {
 		return v
 	}
 	row := v.row

@@ -164,7 +164,7 @@ func (r *resolver) operator(e *pg.A_Expr, l *queryLevel) value {
 	}
 	left, right := r.expr(e.Lexpr, l), r.expr(e.Rexpr, l)
 	_, name := splitName(e.Name)
-	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && isJSON(left.typ) && right.constant && len(r.catalog.UserOperators(name)) == 0 {
+	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && isJSON(left.typ) && right.constant && !r.userWritten(name) {
 		switch name {
 		case "->", "->>":
 			return r.jsonArrow(left, right, name)

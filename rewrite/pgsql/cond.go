@@ -45,7 +45,7 @@ func (r *resolver) condition(n *pg.Node, l *queryLevel, clause string) {
 // reports whether the expression was one of the forms it knows.
 func (r *resolver) comparison(e *pg.A_Expr, l *queryLevel, clause string) bool {
 	schema, name := splitName(e.Name)
-	if name != "=" || schema != "" && schema != systemSchema || r.userEquality() {
+	if name != "=" || schema != "" && schema != systemSchema || r.userWritten("=") {
 		return false
 	}
 	switch e.Kind {
@@ -59,9 +59,10 @@ func (r *resolver) comparison(e *pg.A_Expr, l *queryLevel, clause string) bool {
 	return false
 }
 
-// userEquality reports whether "=" may be a user-written operator here.
-func (r *resolver) userEquality() bool {
-	for _, op := range r.catalog.UserOperators("=") {
+// userWritten reports whether an operator of that name may be a user's here.
+// Those of extensions are for the extension's own types.
+func (r *resolver) userWritten(name string) bool {
+	for _, op := range r.catalog.UserOperators(name) {
 		if op.Extension == "" {
 			return true
 		}
@@ -118,7 +119,7 @@ func (r *resolver) subLinkCondition(s *pg.SubLink, l *queryLevel, clause string)
 		r.query(s.Subselect, l)
 		return true
 	case pg.SubLinkType_ANY_SUBLINK:
-		if len(s.OperName) > 0 || r.userEquality() {
+		if len(s.OperName) > 0 || r.userWritten("=") {
 			return false
 		}
 		columns := r.query(s.Subselect, l)

@@ -210,6 +210,8 @@ func (r *resolver) cast(v value, to *pg.TypeName) value {
 	typ := r.builtinName(to)
 	_, name := splitName(to.Names)
 	switch {
+	case r.isOf(v, to):
+		return v // nothing is done
 	case r.hasUserCast(name), len(to.ArrayBounds) > 0, v.row != nil && !isTextType(typ), v.row == nil && !CastTotal(v.typ, typ):
 		r.fallible(v)
 		return derived(v)
@@ -217,6 +219,25 @@ func (r *resolver) cast(v value, to *pg.TypeName) value {
 		return value{Value: v.Value, exact: v.exact && isTextType(v.typ)}
 	}
 	return derived(v)
+}
+
+// keepsLiteral says whether a string stays as it is written when it is cast: a
+// length cuts it, and other types write what they understand.
+func (r *resolver) keepsLiteral(v value, to *pg.TypeName) bool {
+	t := r.namedType(to)
+	if t == nil || t.Schema != systemSchema || len(to.Typmods) > 0 || v.typ != "unknown" && v.typ != "text" && v.typ != "varchar" {
+		return false
+	}
+	return slices.Contains([]string{"text", "varchar", "_text", "_varchar"}, t.Name)
+}
+
+// isOf reports whether v is of a type already.
+func (r *resolver) isOf(v value, to *pg.TypeName) bool {
+	if len(to.Typmods) > 0 || len(to.ArrayBounds) > 0 {
+		return false
+	}
+	typ := r.builtinName(to)
+	return typ != "" && typ == v.typ || v.declared != nil && v.declared == r.namedType(to)
 }
 
 // builtinName is the name of a built-in type, "" for any other and for arrays.

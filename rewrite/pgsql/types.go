@@ -47,7 +47,7 @@ func (r *resolver) baseType(t *TypeInfo) *TypeInfo {
 // typed is v as a value of a type: what the type is called, and which fields
 // it has. A domain is the type that it is made of.
 func (r *resolver) typed(v value, t *TypeInfo) value {
-	v.typ, v.row, v.elements, v.rows = "", nil, nil, false
+	v.typ, v.declared, v.row, v.elements, v.rows = "", t, nil, nil, false
 	t = r.baseType(t)
 	switch {
 	case t == nil: // made since the definitions were read
@@ -66,11 +66,16 @@ func (r *resolver) typed(v value, t *TypeInfo) value {
 		}
 	case t.Schema == systemSchema:
 		v.typ = t.Name
-		if t.Name == "record" || t.Name == "_record" || strings.HasPrefix(t.Name, "any") { // the call decides
+		if polymorphic(t) {
 			v.typ, v.rows = "", true
 		}
 	}
 	return v
+}
+
+// polymorphic reports whether a call decides what a type stands for.
+func polymorphic(t *TypeInfo) bool {
+	return t.Kind == 'p' && (t.Name == "record" || t.Name == "_record" || strings.HasPrefix(t.Name, "any"))
 }
 
 // fieldsOf are the fields of a value of a composite type: each is made of all
@@ -113,7 +118,7 @@ func (r *resolver) castType(v value, n *pg.TypeName) value {
 	out := r.typed(v, r.namedType(n))
 	if len(n.GetArrayBounds()) > 0 {
 		out.elements, out.row = out.row, nil
-		out.typ = arrayOf(out.typ)
+		out.typ, out.declared = arrayOf(out.typ), nil
 	}
 	return out
 }

@@ -13,6 +13,7 @@ type value struct {
 	literal  bool   // text holds
 	param    int    // the parameter's number from 1, 0 when it is none
 	typ      string // the type's name in pg_catalog, "" when unknown
+	declared *TypeInfo // the type itself, when v is known to be of just that: a domain, an enum
 	row      []column
 	elements []column // of an array of rows: the fields of each
 	rows     bool     // it may be rows, or be made of rows, whose fields are not known
@@ -68,6 +69,9 @@ func derived(vs ...value) value {
 	for _, v := range vs {
 		out.Value = out.Into(v.Value)
 		out.rows = out.rows || v.mayBeRow()
+	}
+	if a.declared == b.declared {
+		out.declared = a.declared
 	}
 	return out
 }
