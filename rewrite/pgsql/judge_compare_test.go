@@ -123,15 +123,21 @@ func (c *comparison) uses() {
 		}
 	}
 	for _, u := range c.got.Uses {
-		if _, extra := harmlessClauses[u.In]; !extra && !c.wanted(u) {
+		if !harmless(u.In) && !c.wanted(u) {
 			c.caution("%s is used in %s", u.Column.Name, u.In)
 		}
 	}
 }
 
-// harmlessClauses are the uses that the judge does not look for: they follow
-// from what a function does with its arguments.
-var harmlessClauses = map[string]bool{rewrite.ClauseFallible: true, "argument": true, "subscript": true, "a set-returning function": true}
+// harmless reports whether the judge does not look for uses in a clause: they
+// follow from what a function does with its arguments.
+func harmless(clause string) bool {
+	switch clause {
+	case rewrite.ClauseFallible, "argument", "subscript", "a set-returning function":
+		return true
+	}
+	return strings.HasPrefix(clause, "an argument of ")
+}
 
 // covered reports whether the resolver has the use in the same form or in one
 // that allows less.

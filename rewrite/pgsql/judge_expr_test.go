@@ -53,6 +53,9 @@ func (j *judge1) expr(t *tree, f *frame) lineage {
 	case "CASEEXPR":
 		return j.caseExpr(t, f)
 	case "CASETESTEXPR":
+		if len(f.cases) == 0 { // the place that an assignment to a part fills
+			return lineage{}
+		}
 		return j.expr(f.cases[len(f.cases)-1], f)
 	case "COALESCEEXPR":
 		if args := t.list("args"); len(args) == 1 {
@@ -418,7 +421,7 @@ func (j *judge1) compared(t *tree, f *frame) lineage {
 func (j *judge1) subLinkCondition(t *tree, f *frame) bool {
 	switch t.number("subLinkType") {
 	case subLinkExists:
-		j.open(t.at("subselect"), f)
+		j.columns(j.open(t.at("subselect"), f)) // which may be evaluated
 		return true
 	case subLinkAny:
 		test := t.at("testexpr")

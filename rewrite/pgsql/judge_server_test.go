@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,6 +19,7 @@ import (
 type judgeServer struct {
 	t         testing.TB
 	conn      *pgconn.PgConn
+	close     func()
 	views     map[uint32]*tree
 	functions map[uint32]functionFacts
 	operators map[uint32]string
@@ -40,11 +42,12 @@ func newJudgeServer(t testing.TB, server *proxytest.PostgreSQLServer, database s
 		t.Fatal(err)
 	}
 	s := &judgeServer{t: t, conn: conn.PgConn()}
-	t.Cleanup(func() {
+	s.close = sync.OnceFunc(func() {
 		if err := conn.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(s.close)
 	s.forget()
 	return s
 }
@@ -208,10 +211,14 @@ func (s *judgeServer) fields(function uint32) []int {
 	return out
 }
 
+// typeName is the name of a type; an array of a domain is one of what the domain
+// is made of.
 func (s *judgeServer) typeName(oid uint32) string {
 	name, known := s.types[oid]
 	if !known {
-		name = s.text(fmt.Sprintf("SELECT typname FROM pg_catalog.pg_type WHERE oid OPERATOR(pg_catalog.=) %d", oid))
+		name = s.text(fmt.Sprintf(`SELECT CASE WHEN b.typname IS NULL THEN t.typname ELSE '_' || b.typname END FROM pg_catalog.pg_type t
+			LEFT JOIN pg_catalog.pg_type e ON e.oid OPERATOR(pg_catalog.=) t.typelem AND t.typcategory OPERATOR(pg_catalog.=) 'A' LEFT JOIN pg_catalog.pg_type b ON b.oid OPERATOR(pg_catalog.=) e.typbasetype
+			WHERE t.oid OPERATOR(pg_catalog.=) %d`, oid))
 		s.types[oid] = name
 	}
 	return name
