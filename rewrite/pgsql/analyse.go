@@ -105,9 +105,12 @@ func (a *analysis) statement(raw *pg.RawStmt) *rewrite.Statement {
 	}
 	normal, _ := normalise(a.text[start:end])
 	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: start, End: end, LiteralFree: true}
-	r := &resolver{catalog: a.scope.Catalog.(*Catalog), scope: a.scope, path: a.path, st: st, changed: a.changed, made: a.made, prepared: preparedText(a.text[start:end])}
+	r := &resolver{
+		catalog: a.scope.Catalog.(*Catalog), scope: a.scope, path: a.path, st: st, changed: a.changed, made: a.made,
+		foretold: a.pathSet, steps: new(int), prepared: preparedText(a.text[start:end]),
+	}
 	r.statement(raw.Stmt)
-	a.after(r)
+	a.after(r, raw.Stmt)
 	for i := range st.Unknown {
 		st.Unknown[i].Position = a.characters(st.Unknown[i].Position)
 	}
@@ -115,12 +118,12 @@ func (a *analysis) statement(raw *pg.RawStmt) *rewrite.Statement {
 }
 
 // after carries what a statement does over to the next one of the same text.
-func (a *analysis) after(r *resolver) {
+func (a *analysis) after(r *resolver, n *pg.Node) {
 	effect := r.st.Effect
 	switch {
 	case r.newPath != nil:
 		a.path, a.pathSet = r.newPath, true
-	case effect.Path, effect.Opaque:
+	case effect.Path && !r.samePath, effect.Opaque:
 		a.path = nil
 	case effect.End && a.pathSet:
 		a.path = nil
@@ -130,7 +133,23 @@ func (a *analysis) after(r *resolver) {
 		a.made = append(a.made, r.makes)
 	case effect.Catalog, effect.Opaque:
 		a.changed = true
+		if effect.Opaque || !keepsTables(n) {
+			a.made = nil
+		}
+	case effect.End && len(a.made) > 0: // ROLLBACK, or ON COMMIT DROP
+		a.made, a.changed = nil, true
 	}
+}
+
+// keepsTables says whether every table is still there after a statement that
+// changes definitions, under the name that it had.
+func keepsTables(n *pg.Node) bool {
+	switch n.GetNode().(type) {
+	case *pg.Node_IndexStmt, *pg.Node_CommentStmt, *pg.Node_TruncateStmt, *pg.Node_GrantStmt, *pg.Node_CreateStmt,
+		*pg.Node_CreateTableAsStmt, *pg.Node_SelectStmt, *pg.Node_ViewStmt, *pg.Node_CreateSeqStmt:
+		return true
+	}
+	return false
 }
 
 // characters turns a byte position in the text into one in characters.

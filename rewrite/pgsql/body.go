@@ -80,11 +80,58 @@ func (r *resolver) functionValue(f *Function, args []value, names []string) valu
 	}
 	switch f.Language {
 	case "sql":
-		return r.sqlFunction(f, args, names)
+		return r.activate(f, args, names, r.sqlFunction)
 	case "plpgsql":
-		return r.plpgsqlFunction(f, args, names)
+		return r.activate(f, args, names, r.plpgsqlFunction)
 	}
 	return r.opaque(f, args, "it is written in "+f.Language)
+}
+
+// An activation is a call of a function whose body is being resolved. A call of
+// the same function in it gives it further arguments, and returns what is known
+// of the result so far.
+type activation struct {
+	level  *queryLevel
+	result value
+	grown  bool // by further arguments
+}
+
+// activate resolves a function's body again and again until neither its
+// arguments nor its result gain a source.
+func (r *resolver) activate(f *Function, args []value, names []string, body func(*Function, []value, *queryLevel) value) value {
+	level := r.argumentLevel(f, args, names)
+	if a := r.calls[f.OID]; a != nil {
+		a.grown = a.level.args.take(level.args) || a.grown
+		return a.result
+	}
+	if r.calls == nil {
+		r.calls = map[uint32]*activation{}
+	}
+	a := &activation{level: level, result: r.madeFrom(f, value{})}
+	r.calls[f.OID] = a
+	defer delete(r.calls, f.OID)
+	for {
+		a.grown = false
+		before := a.result.sources()
+		a.result = body(f, args, level)
+		if !a.grown && a.result.sources() == before || !r.step() {
+			return a.result
+		}
+	}
+}
+
+// take lets arguments hold those of another call too, and says whether that
+// gave any of them a source.
+func (b *boundArguments) take(other *boundArguments) bool {
+	grown := false
+	for i, v := range b.byNumber {
+		b.byNumber[i] = either(v, other.byNumber[i])
+		grown = grown || b.byNumber[i].sources() > v.sources()
+	}
+	for name, v := range other.byName {
+		b.byName[name] = either(b.byName[name], v)
+	}
+	return grown
 }
 
 // opaque records a function that cannot be looked into.
@@ -151,7 +198,7 @@ func indexOf(list []string, s string) int {
 
 // sqlFunction resolves the body of a function in SQL: its value is that of the
 // last statement.
-func (r *resolver) sqlFunction(f *Function, args []value, names []string) value {
+func (r *resolver) sqlFunction(f *Function, args []value, l *queryLevel) value {
 	text := f.Source
 	path := r.functionPath(f)
 	if f.Body != "" {
@@ -161,7 +208,6 @@ func (r *resolver) sqlFunction(f *Function, args []value, names []string) value 
 	if err != nil {
 		return r.opaque(f, args, "its body cannot be parsed")
 	}
-	l := r.argumentLevel(f, args, names)
 	var columns []column
 	r.within(path, func() {
 		for _, s := range stmts {

@@ -2,6 +2,7 @@ package pgsql
 
 import (
 	"slices"
+	"strings"
 
 	"sqlveil/masking"
 	"sqlveil/rewrite"
@@ -213,6 +214,46 @@ func (c *Catalog) namesakes(name string) int {
 		}
 	}
 	return n
+}
+
+// dependedUpon says whether a view may read a relation of that name, or a
+// column hold rows of it.
+func (c *Catalog) dependedUpon(name string) bool {
+	rows := map[uint32]bool{} // types of such rows, and of arrays of them
+	for at := c; at != nil; at = at.base {
+		for q, rel := range at.relationNames {
+			if q.name == name {
+				rows[rel.RowType] = rel.RowType != 0
+			}
+		}
+	}
+	for at := c; at != nil; at = at.base {
+		for _, rel := range at.relations {
+			if strings.Contains(rel.Definition, name) || rel.Locked || slices.ContainsFunc(rel.Columns, func(column *ColumnInfo) bool {
+				return rows[c.elementOf(column.TypeOID)]
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// elementOf is the type of what a value is made of: of an array its elements',
+// of a domain that under it.
+func (c *Catalog) elementOf(oid uint32) uint32 {
+	for range maxDepth {
+		t := c.TypeByOID(oid)
+		switch {
+		case t != nil && t.Kind == 'd':
+			oid = t.Base
+		case t != nil && t.Elem != 0:
+			oid = t.Elem
+		default:
+			return oid
+		}
+	}
+	return oid
 }
 
 // RelationByOID returns the relation with that pg_class OID, or nil.

@@ -22,9 +22,7 @@ func (r *resolver) definitionStatement(n *pg.Node) {
 		r.createTable(s.CreateStmt)
 	case *pg.Node_ViewStmt:
 		r.st.Kind = "CREATE VIEW"
-		for _, c := range r.query(s.ViewStmt.Query, nil) {
-			r.flow(nil, c.value, "a view")
-		}
+		r.createView(s.ViewStmt)
 	case *pg.Node_IndexStmt:
 		r.st.Kind = "CREATE INDEX"
 		r.index(s.IndexStmt)
@@ -41,6 +39,9 @@ func (r *resolver) definitionStatement(n *pg.Node) {
 	case *pg.Node_AlterOwnerStmt:
 		r.st.Kind = "ALTER"
 		r.alters(s.AlterOwnerStmt.Relation)
+		if s.AlterOwnerStmt.ObjectType == pg.ObjectType_OBJECT_SCHEMA { // who may use it: see GRANT
+			r.refuseNames("OWNER TO of a schema")
+		}
 	case *pg.Node_DropStmt:
 		r.st.Kind = "DROP"
 		r.drop(s.DropStmt)
@@ -76,8 +77,11 @@ func (r *resolver) definitionStatement(n *pg.Node) {
 		r.st.Kind = "REINDEX"
 		r.rebuilds(s.ReindexStmt.Relation)
 	case *pg.Node_ClusterStmt:
-		r.st.Kind = "CLUSTER"
-		r.rebuilds(s.ClusterStmt.Relation)
+		r.st.Kind = "CLUSTER" // the rows come in the order of the index from then on
+		r.alters(s.ClusterStmt.Relation)
+		if s.ClusterStmt.Relation == nil {
+			r.refuseKind("CLUSTER of every table")
+		}
 	default:
 		r.st.Kind = rewrite.Kind(firstWord(r.st.Text))
 		words := strings.Fields(strings.ToUpper(r.st.Text))
@@ -168,15 +172,25 @@ func (r *resolver) createTable(s *pg.CreateStmt) {
 		r.makeTable(s.Relation, names)
 	}
 	r.constraints(s.Constraints)
-	for _, n := range s.InhRelations {
-		if v := n.GetRangeVar(); v != nil {
-			r.relation(v) // the new columns carry the parent's labels
-		}
+	for _, n := range s.InhRelations { // the new table may check the values that go in
+		r.alters(n.GetRangeVar())
 	}
 	r.partitionBound(s.Partbound)
-	if s.Partbound != nil {
-		for _, n := range s.InhRelations { // rows of the default partition would be checked
-			r.alters(n.GetRangeVar())
+}
+
+// createView is CREATE VIEW. One that takes the place of another may have more
+// columns.
+func (r *resolver) createView(s *pg.ViewStmt) {
+	columns := r.query(s.Query, nil)
+	for _, c := range columns {
+		r.flow(nil, c.value, "a view")
+	}
+	if !s.Replace || s.View.Relpersistence == "t" {
+		return
+	}
+	for _, schema := range r.schemasOf(s.View) {
+		if rel := r.catalog.Relation(schema, s.View.Relname); rel != nil && !rel.Temp && len(rel.Columns) != len(columns) {
+			r.refuseNames("CREATE OR REPLACE VIEW with more columns")
 		}
 	}
 }
@@ -232,7 +246,7 @@ func (r *resolver) partitionBound(b *pg.PartitionBoundSpec) {
 // what may be.
 func (r *resolver) expressionOnly(n *pg.Node) {
 	scratch := &rewrite.Statement{}
-	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: scratch, depth: r.depth}
+	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: scratch, depth: r.depth, steps: r.steps}
 	v := inner.expr(n, &queryLevel{from: &namespace{}})
 	r.flow(nil, v, "the definition of a table")
 	for _, u := range scratch.Unknown {
@@ -275,6 +289,10 @@ func (r *resolver) alterTable(s *pg.AlterTableStmt) {
 				r.refuseNames("DROP COLUMN")
 			}
 			continue
+		case pg.AlterTableType_AT_AddColumn:
+			if !r.temporary(s.Relation) {
+				r.refuseNames("ADD COLUMN")
+			}
 		case pg.AlterTableType_AT_ColumnDefault, pg.AlterTableType_AT_SetExpression:
 			if cmd.Def != nil {
 				r.expressionOnly(cmd.Def)
@@ -312,17 +330,35 @@ func (r *resolver) rename(s *pg.RenameStmt) {
 
 // drop is DROP. What a name stands for afterwards may be another thing.
 func (r *resolver) drop(s *pg.DropStmt) {
+	cascades := s.Behavior == pg.DropBehavior_DROP_CASCADE
 	switch s.RemoveType {
 	case pg.ObjectType_OBJECT_SCHEMA:
 		r.refuseNames("DROP SCHEMA")
+	case pg.ObjectType_OBJECT_EXTENSION:
+		r.refuseNames("DROP EXTENSION")
 	case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW, pg.ObjectType_OBJECT_FOREIGN_TABLE:
 		for _, n := range s.Objects {
 			schema, name := splitName(n.GetList().GetItems())
-			v := &pg.RangeVar{Schemaname: schema, Relname: name}
-			if !r.temporary(v) && r.catalog.namesakes(name) > 1 {
-				r.refuseNames("DROP of a table that has a namesake in another schema")
-			}
+			r.dropTable(&pg.RangeVar{Schemaname: schema, Relname: name}, cascades)
 		}
+	case pg.ObjectType_OBJECT_INDEX, pg.ObjectType_OBJECT_SEQUENCE, pg.ObjectType_OBJECT_TRIGGER, pg.ObjectType_OBJECT_RULE,
+		pg.ObjectType_OBJECT_POLICY, pg.ObjectType_OBJECT_STATISTIC_EXT:
+	default:
+		if cascades { // columns of a type go with it, views with a function
+			r.refuseNames("DROP ... CASCADE of what columns and views may depend on")
+		}
+	}
+}
+
+func (r *resolver) dropTable(v *pg.RangeVar, cascades bool) {
+	switch {
+	case r.temporary(v):
+	case strings.HasPrefix(v.Schemaname, "pg_temp"):
+		r.refuseNames("DROP of another session's table")
+	case r.catalog.namesakes(v.Relname) > 1:
+		r.refuseNames("DROP of a table that has a namesake in another schema")
+	case cascades && r.catalog.dependedUpon(v.Relname):
+		r.refuseNames("DROP ... CASCADE of a table on which views or columns depend")
 	}
 }
 

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 // the value without being in it (CASE conditions, FILTER, subquery predicates)
 // is recorded as a use on the way.
 func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
-	if n == nil {
+	if n == nil || !r.step() {
 		return value{}
 	}
 	switch e := n.Node.(type) {
@@ -205,7 +206,7 @@ func (r *resolver) typeCast(c *pg.TypeCast, l *queryLevel) value {
 // cast is v cast to a type, but for the type itself.
 func (r *resolver) cast(v value, to *pg.TypeName) value {
 	if v.constant || v.None() {
-		return value{constant: v.constant, text: v.text, literal: v.literal, param: v.param}
+		return value{constant: v.constant, text: v.text, literal: v.literal && r.keepsLiteral(v, to), param: v.param}
 	}
 	typ := r.builtinName(to)
 	_, name := splitName(to.Names)

@@ -79,8 +79,13 @@ func joinHashes(hashes []*string) string {
 // The hash functions are the server's own, each seeded with the hash of the
 // columns before it; the sums make the order of rows irrelevant.
 const (
-	hashSchemas = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(n.nspname, n.oid::pg_catalog.int8))
+	// hashSchemas tells who may use a schema too: the server passes over the others
+	// of a search path.
+	hashSchemas = `SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(n.xmin, n.ctid), n.oid::pg_catalog.int8))
 	FROM pg_catalog.pg_namespace n WHERE {scope}`
+
+	hashMembers = `SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(m.xmin, m.ctid), m.member::pg_catalog.int8))
+	FROM pg_catalog.pg_auth_members m`
 
 	hashRelations = `SELECT pg_catalog.sum(pg_catalog.hashnameextended(c.relname,
 		pg_catalog.hashoidextended(c.relnamespace, pg_catalog.hashcharextended(c.relkind, c.oid::pg_catalog.int8))))
@@ -160,7 +165,7 @@ const (
 var (
 	permanentHashes = []string{
 		hashSchemas, hashRelations, hashColumns, hashExpressions, hashInheritance, hashRules, hashTypes, hashFunctions,
-		hashOperators, hashCasts, hashMembership,
+		hashOperators, hashCasts, hashMembership, hashMembers,
 	}
 	temporaryHashes = []string{
 		ownRelations: hashRelations, ownColumns: hashTemporaryColumns, ownExpressions: hashExpressions,

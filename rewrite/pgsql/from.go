@@ -100,7 +100,7 @@ func (r *resolver) generated(rel *Relation, c *ColumnInfo, v value) value {
 		t.columns = append(t.columns, column{name: other.Name.Name, value: r.columnValue(other)})
 	}
 	// What can fail in it failed when the row was written.
-	computed := &resolver{catalog: r.catalog, scope: r.scope, path: rel.Path, st: &rewrite.Statement{}, depth: r.depth}
+	computed := &resolver{catalog: r.catalog, scope: r.scope, path: rel.Path, st: &rewrite.Statement{}, depth: r.depth, steps: r.steps}
 	targets := stmts[0].Stmt.GetSelectStmt().GetTargetList()
 	for _, made := range computed.targets(targets, &queryLevel{from: namespaceOf(t)}) {
 		v.Value = rewrite.Value{Plain: v.Plain, Derived: derived(v, made.value).Derived}

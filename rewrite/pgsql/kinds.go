@@ -159,7 +159,7 @@ func (r *resolver) show(s *pg.VariableShowStmt) {
 // inner resolves the statement that another one speaks of as a statement of its own.
 func (r *resolver) inner(n *pg.Node) *rewrite.Statement {
 	st := &rewrite.Statement{Text: r.st.Text, Fingerprint: r.st.Fingerprint, LiteralFree: true}
-	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: st, depth: r.depth}
+	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: st, depth: r.depth, steps: r.steps}
 	inner.statement(n)
 	r.st.LiteralFree = r.st.LiteralFree && st.LiteralFree
 	r.st.Effect.ReadsPath = r.st.Effect.ReadsPath || st.Effect.ReadsPath

@@ -46,12 +46,23 @@ func (r *resolver) relation(v *pg.RangeVar) *Relation {
 		return nil
 	}
 	r.st.Effect.ReadsPath = true
-	for _, schema := range r.path {
-		if rel := r.catalog.Relation(schema, v.Relname); rel != nil {
-			return rel
+	for i, schema := range r.path {
+		rel := r.catalog.Relation(schema, v.Relname)
+		if rel == nil {
+			continue
 		}
+		if r.foretold && !rel.System && !rel.Temp && r.anywhere(r.path[i+1:], v.Relname) {
+			r.unpredicted(v.Relname) // the server passes over a schema that the user may not use
+			return nil
+		}
+		return rel
 	}
 	return r.noRelation(v.Relname, v.Location)
+}
+
+// anywhere reports whether any of the schemas has a relation of that name.
+func (r *resolver) anywhere(schemas []string, name string) bool {
+	return slices.ContainsFunc(schemas, func(schema string) bool { return r.catalog.Relation(schema, name) != nil })
 }
 
 // madeRelation is the table that an earlier statement of the same text makes

@@ -15,8 +15,7 @@ import (
 // plpgsqlFunction resolves a PL/pgSQL function. Control flow is not followed: a
 // variable may hold anything that any statement puts into it, and the result
 // anything that the body reads.
-func (r *resolver) plpgsqlFunction(f *Function, args []value, names []string) value {
-	l := r.argumentLevel(f, args, names)
+func (r *resolver) plpgsqlFunction(f *Function, args []value, l *queryLevel) value {
 	pool, why := r.plpgsqlBody(r.plpgsqlText(f), r.functionPath(f), l)
 	if why != "" {
 		return r.opaque(f, args, why)
@@ -83,7 +82,8 @@ func (r *resolver) plpgsqlBody(text string, path []string, l *queryLevel) (read 
 	if err := json.Unmarshal([]byte(tree), &functions); err != nil {
 		return value{}, "its body cannot be parsed"
 	}
-	b := plpgsqlBody{r: r, l: l, vars: l.args.byName}
+	l.args.variables = true
+	b := plpgsqlBody{r: r, l: l, vars: l.args.byName, parsed: map[string][]*pg.RawStmt{}}
 	r.within(path, func() {
 		for _, f := range functions {
 			b.declare(f.Function["datums"])
@@ -93,6 +93,7 @@ func (r *resolver) plpgsqlBody(text string, path []string, l *queryLevel) (read 
 			for _, f := range functions {
 				b.walk(f.Function, "")
 			}
+			b.caught()
 			changed = b.sources() != before
 		}
 	})
@@ -106,6 +107,7 @@ type plpgsqlBody struct {
 	numbers []string         // the variables' names, by number; of a record's field the record's
 	vars    map[string]value // what each may hold
 	read    value            // everything read so far
+	parsed  map[string][]*pg.RawStmt
 	why     string
 }
 
@@ -205,12 +207,53 @@ func (b *plpgsqlBody) statement(kind string, node any) {
 	if number, ok := fields["varno"].(float64); ok {
 		b.assign(number, yields)
 	}
-	for _, key := range []string{"target", "var", "row", "rec", "retvar", "diag_items"} {
+	for _, key := range []string{"target", "var", "row", "rec", "retvar"} {
 		b.targets(fields[key], yields)
 	}
-	if kind == "PLpgSQL_stmt_fetch" || kind == "PLpgSQL_stmt_getdiag" || kind == "PLpgSQL_stmt_forc" || kind == "PLpgSQL_stmt_call" {
+	if stacked, _ := fields["is_stacked"].(bool); stacked {
+		b.diagnosed(fields["diag_items"])
+	}
+	if kind == "PLpgSQL_stmt_fetch" || kind == "PLpgSQL_stmt_forc" || kind == "PLpgSQL_stmt_call" {
 		for name := range b.vars { // from a cursor, or out of an argument: any query of the body may be its source
 			b.hold(name, b.read)
+		}
+	}
+}
+
+// quotable is what an error in the body may quote: a violated constraint the
+// whole row that was to be written, a failing trigger what it likes.
+func (b *plpgsqlBody) quotable() value {
+	v := b.read
+	for _, w := range b.r.st.Writes {
+		v = derived(v, value{Value: rewrite.Of(w.Target)})
+	}
+	for _, u := range b.r.st.Uses {
+		v = derived(v, value{Value: rewrite.Of(u.Column)})
+	}
+	return v
+}
+
+// diagnosed lets the targets of GET STACKED DIAGNOSTICS hold what an error may
+// quote. GET DIAGNOSTICS tells of counts and places alone.
+func (b *plpgsqlBody) diagnosed(items any) {
+	list, _ := items.([]any)
+	for _, item := range list {
+		kinds, _ := item.(map[string]any)
+		fields, _ := kinds["PLpgSQL_diag_item"].(map[string]any)
+		number, ok := fields["target"].(float64)
+		if !ok {
+			b.why = "it has a diagnostic that is not known"
+			return
+		}
+		b.assign(number, b.quotable())
+	}
+}
+
+// caught lets the variables of exception handlers hold what an error may quote.
+func (b *plpgsqlBody) caught() {
+	for _, name := range []string{"sqlerrm", "sqlstate"} {
+		if _, declared := b.vars[name]; declared {
+			b.hold(name, b.quotable())
 		}
 	}
 }
@@ -256,10 +299,14 @@ func (b *plpgsqlBody) expr(node any, statement string) value {
 		b.why = "it has an expression that is not known"
 		return value{}
 	}
-	stmts, err := parse(text)
-	if err != nil {
-		b.why = "its body cannot be parsed"
-		return value{}
+	stmts, known := b.parsed[text]
+	if !known {
+		var err error
+		if stmts, err = parse(text); err != nil {
+			b.why = "its body cannot be parsed"
+			return value{}
+		}
+		b.parsed[text] = stmts
 	}
 	var out value
 	for _, s := range stmts {

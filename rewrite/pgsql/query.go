@@ -12,7 +12,7 @@ import (
 // VALUES, or in WITH a data-modifying statement. outer is the level it stands
 // in, nil at the top.
 func (r *resolver) query(n *pg.Node, outer *queryLevel) []column {
-	if n == nil {
+	if n == nil || !r.step() {
 		return nil
 	}
 	l := outer.under()

@@ -42,6 +42,10 @@ type boundArguments struct {
 	names    []string // by number
 	byNumber []value
 	byName   map[string]value
+
+	// variables says that these are PL/pgSQL's, which a setting may put before
+	// columns of the same name.
+	variables bool
 }
 
 // cte finds the WITH query of that name, innermost first.
@@ -58,17 +62,24 @@ func (l *queryLevel) cte(name string) *cte {
 
 // column resolves a bare name, innermost query first.
 func (l *queryLevel) column(name string) (value, bool) {
+	var out value
+	found := false
 	for at := l; at != nil; at = at.outer {
-		if v, ok := at.from.find(name); ok {
-			return v, true
+		if v, ok := at.from.find(name); ok && !found {
+			out, found = v, true
 		}
-		if at.args != nil {
-			if v, ok := at.args.byName[name]; ok {
-				return v, true
-			}
+		if at.args == nil {
+			continue
+		}
+		v, ok := at.args.byName[name]
+		switch {
+		case ok && !found:
+			return v, true
+		case ok && at.args.variables && !v.None():
+			return either(out, v), true
 		}
 	}
-	return value{}, false
+	return out, found
 }
 
 // table resolves a table name that qualifies a column, innermost query first.
@@ -105,7 +116,11 @@ type resolver struct {
 	prepared string      // the text behind PREPARE ... AS
 	made     []*Relation // tables that earlier statements of the same text make
 	newPath  []string    // what SET search_path makes it, nil when it does not or that is not known
-	changed  bool        // an earlier statement of the same text changes definitions
+	samePath bool        // Effect.Path is about other settings than the search path
+	foretold bool        // path is what a SET makes it, as far as the schemas in it may be used
+	steps    *int        // done so far on the whole statement
+	calls    map[uint32]*activation
+	changed  bool // an earlier statement of the same text changes definitions
 
 	subqueryNames map[*pg.SubLink]string // of the columns of subqueries in expressions
 }
@@ -137,6 +152,24 @@ func (r *resolver) fallible(v value) {
 func (r *resolver) unknown(why rewrite.Refusal) value {
 	r.st.Unknown = append(r.st.Unknown, why)
 	return value{}
+}
+
+// maxSteps bounds the expressions and queries that are resolved for one
+// statement: views and WITH queries may ask for the same ones again and again.
+const maxSteps = 500_000
+
+// step counts one of them; false means that there are too many.
+func (r *resolver) step() bool {
+	if r.steps == nil {
+		r.steps = new(int)
+	}
+	if *r.steps++; *r.steps == maxSteps {
+		r.unknown(rewrite.Refusal{
+			Code: rewrite.CodeTooComplex, Message: "the statement, with the views and functions in it, is too complex",
+			Hint: "Split the statement.",
+		})
+	}
+	return *r.steps < maxSteps
 }
 
 // unsupported is unknown for a construct that the resolver does not know.

@@ -41,6 +41,15 @@ func (v value) columns() []*rewrite.TableColumn {
 	return out
 }
 
+// sources counts what goes into v and its fields.
+func (v value) sources() int {
+	n := len(v.Plain) + len(v.Derived)
+	for _, c := range v.row {
+		n += c.value.sources()
+	}
+	return n
+}
+
 // countable reports whether v is a column, a row of columns, or made of none.
 func (v value) countable() bool {
 	if v.None() || len(v.columns()) > 0 {
@@ -60,6 +69,9 @@ func either(a, b value) value {
 	if a.typ == b.typ {
 		out.typ = a.typ
 	}
+	if a.declared == b.declared {
+		out.declared = a.declared
+	}
 	return out
 }
 
@@ -69,9 +81,6 @@ func derived(vs ...value) value {
 	for _, v := range vs {
 		out.Value = out.Into(v.Value)
 		out.rows = out.rows || v.mayBeRow()
-	}
-	if a.declared == b.declared {
-		out.declared = a.declared
 	}
 	return out
 }

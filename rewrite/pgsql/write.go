@@ -48,9 +48,10 @@ func (r *resolver) assign(t *target, name string, v value, location int32) {
 	}
 	column := t.column(name)
 	if v.constant && column != nil {
-		if v.literal || v.param > 0 {
-			r.st.Writes = append(r.st.Writes, rewrite.Write{Target: column, Text: v.text, Literal: v.literal, Param: v.param})
-			if _, labelled := r.catalog.Label(r.scope.Policy, column); (labelled || r.scope.Policy.UnlabelledMasked()) && v.literal {
+		literal := v.literal || v.text != "" // through a cast too
+		if literal || v.param > 0 {
+			r.st.Writes = append(r.st.Writes, rewrite.Write{Target: column, Text: v.text, Literal: literal, Param: v.param})
+			if _, labelled := r.catalog.Label(r.scope.Policy, column); (labelled || r.scope.Policy.UnlabelledMasked()) && literal {
 				r.st.LiteralFree = false
 			}
 		}
@@ -58,6 +59,10 @@ func (r *resolver) assign(t *target, name string, v value, location int32) {
 	}
 	if v.None() {
 		return
+	}
+	if column != nil && r.labelled(value{Value: rewrite.Of(column)}) {
+		// A constraint, a length or a trigger may turn down what an expression makes.
+		r.fallible(value{Value: rewrite.Value{Derived: v.Derived}})
 	}
 	into := t.relation.Schema + "." + t.relation.Name + "." + name
 	r.st.Flows = append(r.st.Flows, rewrite.Flow{Target: column, Value: v.Value, Into: "column " + into})
