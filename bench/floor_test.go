@@ -1,0 +1,42 @@
+package bench
+
+import (
+	"net"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"sqlveil/proxy/proxytest"
+)
+
+// A floor that does not do its work would be too low.
+func TestFloorsRelay(t *testing.T) {
+	server := proxytest.PostgreSQL(t)
+	if err := server.AddUser(t.Context(), "floor", proxytest.ByScram, ""); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"go-copy": "13800138000", "go-mask": "*******8000"} {
+		socket, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- ServeFloor(socket, server.Addr(), Floors[name]) }()
+		conn, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(socket.Addr().String(), "floor", "postgres"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var id, rows int
+		var nothing *string
+		var got string
+		err = conn.QueryRow(t.Context(), "SELECT 1, NULL::text, '13800138000', count(*) FROM generate_series(1, 1000)").Scan(&id, &nothing, &got, &rows)
+		if err != nil || got != want || rows != 1000 {
+			t.Errorf("%s: %q, %d, %v, want %q", name, got, rows, err, want)
+		}
+		conn.Close(t.Context())
+		socket.Close()
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
