@@ -135,3 +135,57 @@ func mode(conforming, encoding string) string {
 	}
 	return strings.Join(m, " ")
 }
+
+// answer keeps what the server answers to a question of ours.
+func (d *down) answer(e *entry, h pgwire.Header) error {
+	switch h.Type {
+	case pgwire.MsgDataRow:
+		body, err := d.in.Body(maxReply)
+		if err != nil {
+			return err
+		}
+		return e.own.row(body)
+	case pgwire.MsgErrorResponse:
+		return d.ownError(e)
+	case pgwire.MsgReadyForQuery:
+		return d.ready(e)
+	}
+	return nil
+}
+
+// row adds a row to the answer.
+func (q *question) row(body []byte) error {
+	cells, err := pgwire.DecodeDataRow(nil, body)
+	if err != nil {
+		return err
+	}
+	row := make([]*string, len(cells))
+	for i, cell := range cells {
+		if cell != nil {
+			text := string(cell)
+			row[i] = &text
+		}
+	}
+	q.rows = append(q.rows, row)
+	return nil
+}
+
+// ownError keeps the error of a question of ours. In the middle of a batch the
+// server skips the rest of it, so the client has to be told.
+func (d *down) ownError(e *entry) error {
+	body, err := d.in.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	diagnostic, err := pgwire.DecodeDiagnostic(body)
+	if err != nil {
+		return err
+	}
+	e.own.err = &session.ServerError{SQLState: diagnostic.Code, Message: diagnostic.Message}
+	if e.own.idle {
+		return nil
+	}
+	e.own.err = session.ErrSkipped
+	d.session.BatchFailed()
+	return d.pass(false)
+}

@@ -200,7 +200,7 @@ func (s *Session) named(kind NameKind, name string) (Change, Lookup) {
 	if kind == StatementName {
 		c.Statement, lookup = s.names.statement([]byte(name))
 	} else {
-		c.Portal, lookup = s.names.portal([]byte(name))
+		c.Portal, lookup = s.portalLocked([]byte(name))
 	}
 	return c, lookup
 }

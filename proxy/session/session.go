@@ -39,7 +39,6 @@ type Session struct {
 	masked  atomic.Bool     // of role
 	catalog rewrite.Catalog // what the scope was made with
 	own     rewrite.Catalog // what this session alone sees, nil when that is what all see
-	ownBase uint64          // version of the common catalog when own was read
 	around  Surroundings
 	lastSeq uint64 // of the last record of begin
 	message uint64 // number of the client's message, for the audit log

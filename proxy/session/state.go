@@ -238,7 +238,17 @@ func (s *Session) Statement(name []byte) (*Prepared, Lookup) {
 func (s *Session) Portal(name []byte) (*Portal, Lookup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.names.portal(name)
+	return s.portalLocked(name)
+}
+
+// portalLocked knows no cursor whose statement was not planned, unless the role
+// sees everything.
+func (s *Session) portalLocked(name []byte) (*Portal, Lookup) {
+	p, lookup := s.names.portal(name)
+	if p != nil && p.Prepared.scope == nil && s.Masked() {
+		return nil, Unknown
+	}
+	return p, lookup
 }
 
 // Will notes a change that a message makes if it succeeds, and returns the

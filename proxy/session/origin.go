@@ -1,0 +1,58 @@
+package session
+
+// A namer is a catalog of a server that tells the origin of a result column by
+// names, having no numbers for tables.
+type namer interface {
+	Origin(schema, table, column string) (rel uint32, att int16, ok bool)
+}
+
+// OriginOf is the Origin that the server tells by names; zero when the catalog
+// does not have it.
+func (p *Prepared) OriginOf(schema, table, column string) Origin {
+	if p.scope == nil || table == "" || column == "" {
+		return Origin{}
+	}
+	catalog, ok := p.scope.Catalog.(namer)
+	if !ok {
+		return Origin{}
+	}
+	rel, att, ok := catalog.Origin(schema, table, column)
+	if !ok {
+		return Origin{}
+	}
+	return Origin{Rel: rel, Att: att}
+}
+
+// Several says whether the statement with this index may return several results:
+// it calls a procedure.
+func (p *Prepared) Several(i int) bool {
+	if i >= len(p.plans) {
+		return false
+	}
+	plan := p.plans[i]
+	return plan.Kind == "CALL" || plan.Effect.Execute != "" && plan.Effect.Opaque
+}
+
+// Loads says whether the statement with this index loads data, which may be a
+// file of the client's.
+func (p *Prepared) Loads(i int) bool {
+	return i < len(p.plans) && firstKeyword(string(p.plans[i].Kind)) == "LOAD"
+}
+
+// Reset says that the server has made the session what it was after the login. It
+// is called on the down side.
+func (s *Session) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names.apply(&Change{Kind: StatementName, All: true})
+	s.names.apply(&Change{Kind: PortalName, All: true})
+	s.state.pathDirty, s.state.catalogDirty = true, true
+}
+
+// Ambiguous refuses a text of several statements when it cannot be told which
+// result belongs to which.
+func Ambiguous() *Refusal {
+	r := unpredictedRefusal()
+	r.Message = "a procedure is called among several statements of one text"
+	return r
+}

@@ -1,0 +1,225 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"sqlveil/rewrite"
+)
+
+// A Prepared is a text with the plans of its statements. It is immutable but for
+// what the relay keeps in Wire.
+type Prepared struct {
+	Text string
+	Wire any // the relay's own
+
+	scope *rewrite.Scope // nil: not planned, for a role that sees everything
+	plans []*rewrite.Plan
+	owned bool // plans is not shared with the planner
+
+	cursor *Portal // whose query this is, when SQL declared it
+}
+
+// Prepare plans the statements of a text. The error is a *[Refusal] that is
+// already on record, [ErrSkipped], or the end of the session. A role that sees
+// everything is refused nothing.
+func (s *Session) Prepare(ctx context.Context, text string) (*Prepared, error) {
+	p, err := s.plan(ctx, text)
+	if err == nil {
+		err = s.resolve(ctx, p, 0)
+	}
+	if err == nil {
+		err = p.refusal()
+	}
+	if err == nil {
+		return p, nil
+	}
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return nil, err
+	}
+	if !s.role.SeesAll() || p == nil {
+		s.recordRefusal(text, p, refusal)
+		return nil, refusal
+	}
+	return p, nil
+}
+
+// refusal returns why the text is refused as a whole, or nil.
+func (p *Prepared) refusal() error {
+	for _, plan := range p.plans {
+		if plan.Refuse != nil {
+			return plan.Refuse
+		}
+	}
+	return nil
+}
+
+// plan plans a text under the scope that it will be carried out in.
+func (s *Session) plan(ctx context.Context, text string) (*Prepared, error) {
+	scope, err := s.scopeNow(ctx)
+	if s.role.SeesAll() {
+		return s.planOpen(scope, text), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	plans, err := s.planned(ctx, scope, text)
+	if err != nil {
+		return nil, err
+	}
+	if s.unsettled() && s.needs(plans) {
+		standing, err := s.settle(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case standing == Skipping:
+			return nil, ErrSkipped
+		case standing == Failed && len(plans) == 1 && !plans[0].Effect.End:
+			return &Prepared{Text: text, scope: s.scope, plans: []*rewrite.Plan{doomed(plans[0])}}, nil
+		case standing == Ready:
+			if scope, err = s.scopeNow(ctx); err != nil {
+				return nil, err
+			}
+			if plans, err = s.planned(ctx, scope, text); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &Prepared{Text: text, scope: s.scope, plans: plans}, nil
+}
+
+// doomed is the plan of a statement that the server will refuse because the
+// transaction has failed: it returns nothing.
+func doomed(plan *rewrite.Plan) *rewrite.Plan {
+	return &rewrite.Plan{Kind: plan.Kind, Text: plan.Text, Fingerprint: plan.Fingerprint, SQL: plan.SQL, Start: plan.Start, End: plan.End}
+}
+
+// planOpen plans for a role that sees everything: as well as can be done without
+// asking, for the audit log alone.
+func (s *Session) planOpen(scope *rewrite.Scope, text string) *Prepared {
+	p := &Prepared{Text: text, scope: scope}
+	if scope != nil && scope.Catalog != nil {
+		p.plans = s.options.Planner.Plan(*scope, text)
+		return p
+	}
+	p.plans = unplanned(text)
+	return p
+}
+
+// unplanned stands for the plan of a text of which nothing is known.
+func unplanned(text string) []*rewrite.Plan {
+	return []*rewrite.Plan{{Kind: rewrite.Kind(firstKeyword(text)), Effect: rewrite.Effect{Opaque: true}}}
+}
+
+// Unplanned is what to Begin for a role that sees everything when there is no
+// text, or one too long to be planned; start is how it begins.
+func (s *Session) Unplanned(start string) *Prepared { return &Prepared{plans: unplanned(start)} }
+
+// CursorQuery is the query of a cursor that SQL declared, judged by the policy in
+// force.
+func (s *Session) CursorQuery(portal *Portal) *Prepared {
+	p := s.judgedPortal(portal)
+	return &Prepared{Text: p.Text, scope: p.scope, plans: []*rewrite.Plan{cursorPlan(p, portal.Index)}, owned: true, cursor: portal}
+}
+
+// planned plans a text under a scope. A text that was not seen before under this
+// scope, and one that names what the scope does not have, is planned under a
+// catalog that was compared with the server for the purpose.
+func (s *Session) planned(ctx context.Context, scope *rewrite.Scope, text string) ([]*rewrite.Plan, error) {
+	plans, ok := s.options.Planner.Cached(*scope, text)
+	if ok && !namesUnknown(plans) {
+		return plans, nil
+	}
+	fresh, err := s.options.Catalogs.Fresh(ctx, s.caller.Database)
+	if err != nil {
+		return nil, s.noCatalog(err)
+	}
+	now := s.scopeWith(fresh)
+	if ok && now == scope {
+		return plans, nil
+	}
+	return s.options.Planner.Plan(*now, text), nil
+}
+
+// namesUnknown says whether a statement was refused because it names something
+// that is not in the catalog.
+func namesUnknown(plans []*rewrite.Plan) bool {
+	for _, plan := range plans {
+		if plan.Refuse != nil && plan.Refuse.Code == rewrite.CodeUnknownName {
+			return true
+		}
+	}
+	return false
+}
+
+// needs says whether any of the statements depends on what names mean. So does
+// the start of a transaction: what has to be asked is better asked before, since
+// it would take the transaction's snapshot.
+func (s *Session) needs(plans []*rewrite.Plan) bool {
+	for _, plan := range plans {
+		if readsNames(plan) || plan.Effect.Begin {
+			return true
+		}
+	}
+	return false
+}
+
+func readsNames(plan *rewrite.Plan) bool {
+	return plan.Effect.ReadsPath || plan.Rows || plan.Refuse != nil || len(plan.Uses) > 0 || len(plan.Objects) > 0
+}
+
+// Renew returns p planned under the scope of now: p itself where nothing has
+// changed. PostgreSQL analyses a prepared statement again, too, when the search
+// path or a table has changed. Errors are as for Prepare.
+func (s *Session) Renew(ctx context.Context, p *Prepared) (*Prepared, error) {
+	if s.role.SeesAll() && s.options.Policy() == s.policy && p.plans != nil {
+		return p, nil
+	}
+	scope, err := s.scopeNow(ctx)
+	if err == nil && scope == p.scope && !s.unsettled() {
+		return p, nil
+	}
+	return s.Prepare(ctx, p.Text)
+}
+
+// Rejudge returns p judged by the policy in force: p itself where that has not
+// changed. What its names mean has been decided before.
+func (s *Session) Rejudge(p *Prepared) (*Prepared, error) {
+	now := s.options.Policy()
+	if p.scope == nil || p.scope.Policy == now {
+		return p, nil
+	}
+	if now != s.policy && !s.matchRole(now) {
+		refusal := roleRefusal()
+		s.recordRefusal(p.Text, nil, refusal)
+		return nil, refusal
+	}
+	renewed := s.rejudged(p)
+	if err := renewed.refusal(); err != nil && !s.role.SeesAll() {
+		s.recordRefusal(p.Text, renewed, err.(*Refusal))
+		return nil, err
+	}
+	return renewed, nil
+}
+
+// rejudged plans p again with the names as they were and the policy of now. It
+// is refused where the server was sent something else than the new policy wants,
+// and so is what a FETCH or an EXECUTE took over from elsewhere, being unknown here.
+func (s *Session) rejudged(p *Prepared) *Prepared {
+	if p.cursor != nil {
+		return s.CursorQuery(p.cursor)
+	}
+	scope := *p.scope
+	scope.Policy, scope.Role = s.policy, s.role
+	q := &Prepared{Text: p.Text, scope: &scope, plans: slices.Clone(s.options.Planner.Plan(scope, p.Text)), owned: true}
+	same := len(q.plans) == len(p.plans) && q.SQL() == p.SQL()
+	for i, plan := range q.plans {
+		taken := plan.Effect.Fetch != "" || plan.Effect.Execute != ""
+		if !same || taken && !s.role.SeesAll() {
+			q.plans[i] = refused(plan, changedRefusal())
+		}
+	}
+	return q
+}
