@@ -101,7 +101,7 @@ func doomed(plan *rewrite.Plan) *rewrite.Plan {
 func (s *Session) planOpen(scope *rewrite.Scope, text string) *Prepared {
 	p := &Prepared{Text: text, scope: scope}
 	if scope != nil && scope.Catalog != nil {
-		p.plans = s.options.Planner.Plan(*scope, text)
+		p.plans = s.planText(scope, text)
 		return p
 	}
 	p.plans = unplanned(text)
@@ -140,7 +140,20 @@ func (s *Session) planned(ctx context.Context, scope *rewrite.Scope, text string
 	if ok && now == scope {
 		return plans, nil
 	}
-	return s.options.Planner.Plan(*now, text), nil
+	return s.planText(now, text), nil
+}
+
+// planText calls the planner. A fault in it refuses the statement and leaves the
+// session alone; who sees everything is not refused and goes on.
+func (s *Session) planText(scope *rewrite.Scope, text string) (plans []*rewrite.Plan) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.fault(p)
+			plans = unplanned(text)
+			plans[0].Refuse = &Refusal{Code: rewrite.CodeUnsupported, Message: "the statement cannot be resolved"}
+		}
+	}()
+	return s.options.Planner.Plan(*scope, text)
 }
 
 // namesUnknown says whether a statement was refused because it names something
@@ -213,7 +226,7 @@ func (s *Session) rejudged(p *Prepared) *Prepared {
 	}
 	scope := *p.scope
 	scope.Policy, scope.Role = s.policy, s.role
-	q := &Prepared{Text: p.Text, scope: &scope, plans: slices.Clone(s.options.Planner.Plan(scope, p.Text)), owned: true}
+	q := &Prepared{Text: p.Text, scope: &scope, plans: slices.Clone(s.planText(&scope, p.Text)), owned: true}
 	same := len(q.plans) == len(p.plans) && q.SQL() == p.SQL()
 	for i, plan := range q.plans {
 		taken := plan.Effect.Fetch != "" || plan.Effect.Execute != ""

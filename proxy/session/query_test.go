@@ -45,6 +45,8 @@ func (p *planner) Plan(_ rewrite.Scope, text string) []*rewrite.Plan {
 		plan.Rows, plan.Outputs = true, []rewrite.Output{{Name: "a"}}
 	case "prepare":
 		plan.Effect.Prepare, plan.Effect.Prepared = "s", rest
+	case "fault":
+		panic("a fault")
 	case "execute":
 		plan.Effect.Execute = rest
 	}
@@ -390,5 +392,18 @@ func TestExecute(t *testing.T) {
 	b.run(t, "prepare execute s", Succeeded)
 	if _, err := b.Prepare(context.Background(), "execute s"); !errors.As(err, &refusal) || refusal.Code != rewrite.CodeUnpredicted {
 		t.Errorf("a statement that executes itself: %v", err)
+	}
+}
+
+// A fault of the planner refuses one statement.
+func TestPlannerFault(t *testing.T) {
+	b := settled(t)
+	var refusal *Refusal
+	if _, err := b.Prepare(context.Background(), "fault new"); !errors.As(err, &refusal) || refusal.Code != rewrite.CodeUnsupported {
+		t.Errorf("got %v", err)
+	}
+	newBench(t, "open").run(t, "fault", Succeeded)
+	if n := b.metrics.Panics.Load(); n != 1 {
+		t.Errorf("%d faults counted", n)
 	}
 }

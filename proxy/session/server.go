@@ -163,13 +163,18 @@ var ErrPanic = errors.New("internal error")
 
 // Contain is deferred by each goroutine of a session, so that a fault in it ends
 // that session alone: it turns a panic into an error. The program's log gets the
-// places, not the arguments.
+// kind and the places of it, not its text, which may hold a value.
 func Contain(s *Session, err *error) {
 	p := recover()
 	if p == nil {
 		return
 	}
 	*err = ErrPanic
+	s.fault(p)
+}
+
+// fault reports a panic.
+func (s *Session) fault(p any) {
 	s.options.Metrics.Panics.Add(1)
 	s.Log.Error().Str("panic", fmt.Sprintf("%T", p)).Bytes("stack", debug.Stack()).Msg("internal error")
 }
