@@ -290,7 +290,7 @@ func (r *resolver) judged(j judgement, name string, args []value) value {
 		if j.sink {
 			r.sink(a, name)
 		}
-		if !fits(j.arg(i), a) {
+		if !fits(j.arg(i), a) || i == 0 && len(args) > 1 && strings.HasPrefix(name, "crc32") { // a checksum to go on from
 			r.fallible(a)
 		}
 	}
@@ -329,7 +329,7 @@ func fits(letter byte, a value) bool {
 	case 't':
 		return true
 	case 'n':
-		return a.kind.number() || a.kind.temporal()
+		return a.exactNumber() && a.digits <= integerDigits || a.kind.temporal()
 	case 'd':
 		return a.kind.temporal()
 	case 'j':

@@ -75,10 +75,10 @@ func (r *resolver) exprs(nodes []ast.ExprNode, l *level) []value {
 
 // literal is the value of a constant.
 func literal(e *driver.ValueExpr) value {
-	v := value{constant: true, certain: true}
+	v := value{constant: true, certain: true, calm: true}
 	switch e.Kind() {
 	case driver.KindNull:
-		return value{constant: true, null: true}
+		return value{constant: true, null: true, calm: true}
 	case driver.KindString, driver.KindBytes:
 		v.kind, v.literal, v.text = typeText, true, e.GetString()
 	case driver.KindBinaryLiteral:
@@ -177,25 +177,26 @@ func (r *resolver) binary(e *ast.BinaryOperationExpr, l *level) value {
 	case opcode.Plus, opcode.Minus, opcode.Mul, opcode.Div, opcode.IntDiv, opcode.Mod:
 		return r.arithmetic(e.Op, left, right)
 	}
-	// & | ^ << >>
-	r.numeric(left)
-	r.numeric(right)
+	// & | ^ << >> ~ are about integers
+	r.integral(left)
+	r.integral(right)
 	return derived(left, right).of(typeInteger)
 }
 
-// logical is AND, OR and XOR. Whether the result is NULL, and in which order
-// and whether the sides are evaluated, would tell what the protected side is.
+// logical is AND, OR and XOR. Whether the result is NULL, and whether the other
+// side is worked out at all, would tell what the protected side is.
 func (r *resolver) logical(left, right value) value {
 	r.numeric(left)
 	r.numeric(right)
-	if !left.certain {
+	calmLeft, calmRight := left.calm && left.kind.number(), right.calm && right.kind.number()
+	if !left.certain || !calmLeft {
 		r.fallible(right)
 	}
-	if !right.certain {
+	if !right.certain || !calmRight {
 		r.fallible(left)
 	}
 	out := derived(left, right).of(typeInteger)
-	out.digits, out.certain = 1, left.certain && right.certain
+	out.digits, out.certain, out.calm = 1, left.certain && right.certain, calmLeft && calmRight
 	return out
 }
 
@@ -210,18 +211,29 @@ func (r *resolver) compared(left, right value) value {
 	r.comparable(right, left)
 	out := derived(left, right).of(typeInteger)
 	out.digits, out.certain = 1, left.certain && right.certain
+	out.calm = left.calm && right.calm && (left.kind == right.kind || left.kind.number() && right.kind.number())
 	return out
 }
 
+// comparable records that comparing v may convert it, with a warning that
+// depends on it.
 func (r *resolver) comparable(v, with value) {
 	if v.None() || v.kind == with.kind && v.kind != typeUnknown || with.null {
 		return
 	}
 	switch {
-	case v.kind.number(), v.kind.temporal():
+	case v.kind.number() && (with.kind.number() || with.kind == typeText && with.constant):
+	case v.kind.temporal() && (with.kind.temporal() || with.constant && with.kind != typeUnknown):
 	case v.kind == typeText && (with.kind == typeBytes || with.kind == typeJSON),
 		v.kind == typeBytes && with.kind == typeText, v.kind == typeJSON && with.kind == typeText:
 	default:
+		r.fallible(v)
+	}
+}
+
+// integral records that v is converted to an integer of 64 bits.
+func (r *resolver) integral(v value) {
+	if !v.exactNumber() || v.digits > integerDigits {
 		r.fallible(v)
 	}
 }
@@ -319,9 +331,12 @@ func (r *resolver) unary(e *ast.UnaryOperationExpr, l *level) value {
 		out.digits, out.scale, out.certain = v.digits, v.scale, v.certain
 		return out
 	}
+	if e.Op == opcode.BitNeg {
+		r.integral(v)
+	}
 	r.numeric(v)
 	out := derived(v).of(typeInteger)
-	out.certain = v.certain
+	out.certain, out.calm = v.certain, v.calm && v.kind.number()
 	return out
 }
 
@@ -329,8 +344,9 @@ func (r *resolver) unary(e *ast.UnaryOperationExpr, l *level) value {
 func (r *resolver) predicate(n ast.ExprNode, l *level) value {
 	switch e := n.(type) {
 	case *ast.IsNullExpr:
-		out := derived(r.expr(e.Expr, l)).of(typeInteger)
-		out.certain = true
+		v := r.expr(e.Expr, l)
+		out := derived(v).of(typeInteger)
+		out.certain, out.calm = true, v.calm
 		return out
 	case *ast.IsTruthExpr:
 		v := r.expr(e.Expr, l)
@@ -368,10 +384,9 @@ func (r *resolver) predicate(n ast.ExprNode, l *level) value {
 // between resolves BETWEEN where its value is wanted. With a bound that is NULL
 // the result is NULL only on one side of the other bound.
 func (r *resolver) between(v, low, high value) value {
-	r.compared(v, low)
-	r.compared(v, high)
+	first, second := r.compared(v, low), r.compared(v, high)
 	out := derived(v, low, high).of(typeInteger)
-	if !low.certain || !high.certain {
+	if !low.certain || !high.certain || !first.calm || !second.calm {
 		r.fallible(out)
 	}
 	out.certain = v.certain && low.certain && high.certain
@@ -379,7 +394,7 @@ func (r *resolver) between(v, low, high value) value {
 }
 
 // inValue resolves IN where its value is wanted. NULL in the list makes the
-// result NULL where nothing is found.
+// result NULL where nothing is found; what has to be converted warns until then.
 func (r *resolver) inValue(e *ast.PatternInExpr, l *level) value {
 	v := r.expr(e.Expr, l)
 	all := []value{v}
@@ -392,7 +407,8 @@ func (r *resolver) inValue(e *ast.PatternInExpr, l *level) value {
 		item := r.expr(n, l)
 		r.comparable(v, item)
 		r.comparable(item, v)
-		certain = certain && item.certain
+		alike := v.kind == item.kind || v.kind.number() && item.kind.number()
+		certain = certain && item.certain && item.calm && alike // the first that is equal ends the search
 		all = append(all, item)
 	}
 	out := derived(all...).of(typeInteger)
@@ -444,10 +460,12 @@ func (r *resolver) castTotal(v value, to typeKind, tp interface {
 	}
 	switch to {
 	case typeText, typeBytes:
-		return !r.strict
+		return tp.GetFlen() < 0 && !r.strict // one that is cut off is a warning
 	case typeInteger:
-		return v.kind == typeInteger || v.kind == typeDecimal && v.digits > 0 && v.digits <= integerDigits && tp.GetFlag()&sqltype.UnsignedFlag == 0 ||
-			v.kind.temporal()
+		if tp.GetFlag()&sqltype.UnsignedFlag != 0 {
+			return v.kind == typeInteger && v.unsigned || v.kind.temporal()
+		}
+		return v.exactNumber() && v.digits <= integerDigits || v.kind.temporal()
 	case typeDecimal:
 		return v.exactNumber() && v.digits <= tp.GetFlen()-max(tp.GetDecimal(), 0) && v.scale <= max(tp.GetDecimal(), 0) || v.kind.temporal() && tp.GetFlen() >= 20
 	case typeFloat:

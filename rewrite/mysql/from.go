@@ -129,7 +129,7 @@ func (r *resolver) generated(c *Column) value {
 
 func columnValue(c *Column) value {
 	return value{
-		Value: rewrite.Of(&c.TableColumn), exact: true, kind: c.kind, digits: c.digits, scale: c.scale, unsigned: c.unsigned, certain: c.notNull,
+		Value: rewrite.Of(&c.TableColumn), exact: true, kind: c.kind, digits: c.digits, scale: c.scale, unsigned: c.unsigned, certain: c.notNull, calm: true,
 	}
 }
 

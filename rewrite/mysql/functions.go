@@ -22,7 +22,7 @@ type judgement struct {
 // Each letter before > stands for an argument, the last one for all that follow:
 //
 //	t  anything: no value of it makes the function fail, warn or return NULL
-//	n  a number: a protected text would be converted, with a warning that tells of it
+//	n  an exact number of up to 18 digits: a text would be converted, with a warning that tells of it
 //	d  a date or time: likewise
 //	j  a JSON document: likewise
 //	x  whatever is wrong with the value shows as an error, a warning or NULL
@@ -35,27 +35,29 @@ type judgement struct {
 // https://mariadb.com/kb/en/function-and-operator-reference/
 const functionList = `
 t>t concat concat_ws lower lcase upper ucase reverse trim ltrim rtrim quote soundex hex to_base64 replace natural_sort_key
-t>t trim_oracle rtrim_oracle ltrim_oracle replace_oracle concat_operator_oracle
+x>t trim_oracle rtrim_oracle ltrim_oracle replace_oracle concat_operator_oracle substr_oracle lpad_oracle rpad_oracle
 t>t md5 sha sha1 sm3 password old_password password_func
 t>b compress aes_encrypt weight_string
-t>b des_encrypt encode encrypt decode
+tx>b des_encrypt encode decode
+x>b encrypt
 tx>t sha2
 ttn>t substring_index
 tnnt>t insert insert_func
 tn>t left right
-tn>t substring substr mid substr_oracle
-txt>t+ lpad rpad lpad_oracle rpad_oracle
+tn>t substring substr mid
+x>t+ lpad rpad
 tx>t+ repeat
 x>t+ space
 xt>t elt
 t>t translate
-nt>t make_set
+x>t make_set
 nttxt>t export_set
-n>t char char_func chr
-t>i ascii ord bit_length char_length character_length length lengthb octet_length crc32 crc32c strcmp field find_in_set instr
+n>t char char_func
+x>t chr
+t>i ascii ord bit_length char_length character_length length lengthb octet_length crc32 crc32c strcmp find_in_set instr
+x>i field
 ttn>i locate position
-t>t bin oct
-txx>t conv
+x>t bin oct conv
 nxt>t format
 n>t format_bytes format_pico_time format_nano_time
 x>t sformat to_char to_number decode_histogram
@@ -63,7 +65,8 @@ x>b unhex from_base64 uncompress aes_decrypt des_decrypt random_bytes kdf
 x>i uncompressed_length
 x>t regexp_replace regexp_substr
 x>i regexp_instr regexp_like
-t>i is_ipv4 is_ipv6 is_ipv4_compat is_ipv4_mapped is_uuid json_valid uuid_version
+t>i is_ipv4 is_ipv6 is_uuid
+x>i is_ipv4_compat is_ipv4_mapped json_valid uuid_version
 x>b inet_aton inet6_aton uuid_to_bin
 x>t inet_ntoa inet6_ntoa bin_to_uuid uuid_timestamp
 >t uuid sys_guid uuid_v4 uuid_v7
@@ -79,7 +82,7 @@ n>f sin cos tan atan atan2 radians rand
 >f pi
 x>f sqrt exp ln log log2 log10 pow power asin acos cot degrees
 x>n mod
-n>i interval
+x>i interval
 d>i year month day dayofmonth dayofweek dayofyear quarter week weekday weekofyear yearweek hour minute second microsecond to_days to_seconds time_to_sec datediff
 d>t dayname monthname
 xd>i extract
@@ -88,7 +91,7 @@ x>i period_add period_diff unix_timestamp months_between
 d>d date last_day
 dx>d timestamp
 d>m time
-dt>t date_format time_format
+dx>t date_format time_format
 x>d date_add date_sub adddate subdate timestampadd from_days makedate str_to_date convert_tz add_months trunc
 x>d addtime subtime
 x>m timediff maketime sec_to_time
@@ -101,10 +104,11 @@ x>d now sysdate current_timestamp localtime localtimestamp utc_timestamp systime
 x>m curtime current_time utc_time
 t>j json_array json_object
 t>t json_quote
-j>t json_unquote json_type json_pretty json_compact json_detailed json_loose json_normalize
+jx>t json_unquote json_type json_pretty json_compact json_detailed json_loose json_normalize
 j>i json_depth json_length json_storage_size json_storage_free json_contains json_overlaps json_schema_valid json_equals json_memberof
 j>j json_merge json_merge_preserve json_merge_patch json_schema_validation_report json_array_intersect json_object_to_array json_object_filter_keys
-jx>j json_keys json_remove json_query json_key_value json_extract
+x>j json_keys
+jx>j json_remove json_query json_key_value json_extract
 jx>t json_value
 jx>i json_contains_path json_exists
 jxt>j json_set json_insert json_replace json_array_append json_array_insert

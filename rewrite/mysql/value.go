@@ -20,6 +20,7 @@ type value struct {
 	unsigned bool
 	null     bool // the literal NULL
 	certain  bool // is never NULL
+	calm     bool // working it out neither warns nor takes time
 	huge     bool // may be a string of any length that the statement chooses
 	row      []value
 }
