@@ -102,10 +102,68 @@ func appendFloat(dst []byte, v float64, bits, fixed int) []byte {
 	}
 	start := len(dst)
 	dst = strconv.AppendFloat(dst, v, 'e', -1, bits)
+	if onEdge(dst[start:], v, bits) {
+		dst = appendLonger(dst[:start], dst[start:], v, bits)
+	}
 	if e := exponentOf(dst[start:]); e < -4 || e >= fixed {
 		return dst
 	}
 	return strconv.AppendFloat(dst[:start], v, 'f', -1, bits)
+}
+
+// maxFloatDigits is how many digits tell any two floats apart.
+const maxFloatDigits = 17
+
+// appendLonger prints v with more digits than text, as few as make a difference.
+func appendLonger(dst, text []byte, v float64, bits int) []byte {
+	digits := 1 // behind the point
+	if point := bytes.IndexByte(text, '.'); point >= 0 {
+		digits = bytes.IndexByte(text, 'e') - point
+	}
+	longer := dst
+	for ; digits < maxFloatDigits; digits++ {
+		longer = strconv.AppendFloat(dst, v, 'e', digits, bits)
+		if longer[len(dst)+bytes.IndexByte(longer[len(dst):], 'e')-1] != '0' {
+			break
+		}
+	}
+	return longer
+}
+
+// onEdge says whether a number printed with an exponent lies exactly between v
+// and the next float. It gives v again, since ties go to the even one, but the
+// server does not rely on that and prints a digit more.
+func onEdge(text []byte, v float64, bits int) bool {
+	exact := math.Ldexp(1, 53)
+	if bits == 32 {
+		exact = math.Ldexp(1, 24)
+	}
+	if math.Abs(v) < exact {
+		return false // what lies between two of these has more digits
+	}
+	i := bytes.IndexByte(text, 'e')
+	var room [48]byte
+	above := padded(append(room[:0], text[:i]...), '0')
+	above = append(append(above, '1'), text[i:]...)
+	if w, err := strconv.ParseFloat(string(above), bits); err == nil && w != v {
+		return true
+	}
+	below := append(room[:0], text[:i]...)
+	below[i-1]-- // the shortest digits do not end with a zero
+	below = append(padded(below, '9'), text[i:]...)
+	w, err := strconv.ParseFloat(string(below), bits)
+	return err == nil && w != v
+}
+
+// padded makes a mantissa longer than that of any float.
+func padded(mantissa []byte, digit byte) []byte {
+	if bytes.IndexByte(mantissa, '.') < 0 {
+		mantissa = append(mantissa, '.')
+	}
+	for len(mantissa) < maxFloatDigits+8 {
+		mantissa = append(mantissa, digit)
+	}
+	return mantissa
 }
 
 // exponentOf returns the exponent of a number printed with one.
