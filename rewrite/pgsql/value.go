@@ -7,12 +7,12 @@ import (
 // A value is what is known of one expression while a statement is resolved.
 type value struct {
 	rewrite.Value
-	exact    bool   // all of Plain is one column's own value: not one of several, not a branch
-	constant bool   // a literal or a parameter, through casts
-	text     string // the literal, when it is a string
-	literal  bool   // text holds
-	param    int    // the parameter's number from 1, 0 when it is none
-	typ      string // the type's name in pg_catalog, "" when unknown
+	exact    bool      // all of Plain is one column's own value: not one of several, not a branch
+	constant bool      // a literal or a parameter, through casts
+	text     string    // the literal, when it is a string
+	literal  bool      // text holds
+	param    int       // the parameter's number from 1, 0 when it is none
+	typ      string    // the type's name in pg_catalog, "" when unknown
 	declared *TypeInfo // the type itself, when v is known to be of just that: a domain, an enum
 	row      []column
 	elements []column // of an array of rows: the fields of each
