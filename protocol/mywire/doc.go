@@ -51,7 +51,9 @@
 //	reply.go       what a first byte means, OK, ERR, EOF
 //	column.go      the description of a column
 //	row.go         rows of both kinds, with other cells
-//	value.go       cell to text and back
+//	types.go       the types of columns, and what their values mean
+//	value.go       Codec: cell to text and back; temporal.go dates and times
+//	cell.go        Cell: a mask for the cells of one column
 //
 // https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
 // https://mariadb.com/docs/server/reference/clientserver-protocol

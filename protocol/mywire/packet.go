@@ -176,6 +176,10 @@ func (c *Conn) consume(n int) {
 	c.whole = false
 }
 
+// Discard consumes what is left of the current packet, whose body is not valid any
+// more.
+func (c *Conn) Discard() error { return c.drop() }
+
 // drop consumes what is left of the current packet.
 func (c *Conn) drop() error {
 	if c.large != nil {

@@ -42,12 +42,22 @@
 //	startup.go   StartupMessage, SSLRequest, GSSENCRequest, CancelRequest
 //	query.go     client: Query, Parse, Bind, Describe, Execute, Close, FunctionCall
 //	row.go       server: RowDescription, ParameterDescription, DataRow
-//	copy.go      CopyInResponse and its kin, rows inside CopyData
-//	status.go    server: ReadyForQuery, CommandComplete, ParameterStatus, ...
+//	copy.go      rows inside CopyData, binary; copytext.go, copycsv.go the others
+//	status.go    server: ReadyForQuery, CommandComplete, BackendKeyData, CopyOutResponse
 //	auth.go      server: Authentication...
-//	error.go     ErrorResponse, NoticeResponse
-//	compose.go   messages that we compose ourselves
-//	value.go     cell to text and back
+//	error.go     what is in an ErrorResponse or NoticeResponse
+//	compose.go   messages that pgproto3 composes, and the few that it decodes
+//
+// # Values
+//
+// A [CellRewriter] changes the cells of one column where they stand, in
+// [RewriteRow] and [Copy]. The one to use is [Cell]: cell to text, text through a
+// mask, text to cell, in the format that the column has.
+//
+//	types.go     OID and type modifier to Type
+//	value.go     Codec: text and back; number.go, numeric.go, instant.go,
+//	             interval.go, network.go have the types
+//	cell.go      Cell; array.go the elements of arrays
 //
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
 package pgwire

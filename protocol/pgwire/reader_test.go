@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -260,4 +261,44 @@ func (e *endless) Read(p []byte) (int, error) {
 	n := copy(p, e.stream[e.at:])
 	e.at = (e.at + n) % len(e.stream)
 	return n, nil
+}
+
+// TestAnnouncedSizesAreNotBelieved has messages announce a gigabyte and send
+// next to nothing.
+func TestAnnouncedSizesAreNotBelieved(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		r := NewReader(connOf(t, []byte("D\x3f\x00\x00\x00only this")))
+		if _, err := r.Frame(MaxBody); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 100*4*protocol.BufferSize {
+		t.Errorf("%d bytes allocated", used)
+	}
+}
+
+// TestLargeMessagesStreamThrough passes a message of 100 MB on.
+func TestLargeMessagesStreamThrough(t *testing.T) {
+	const size = 100 << 20
+	header := protocol.AppendUint32([]byte{'d'}, size+lengthSize)
+	in := protocol.NewConn(&endless{stream: append(header, make([]byte, size)...)})
+	out := protocol.NewConn(discard{})
+	r, w := NewReader(in), NewWriter(out)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 3 {
+		if h, err := r.Next(); err != nil || h.Size != size {
+			t.Fatal(h, err)
+		}
+		if err := r.CopyTo(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 4*protocol.BufferSize {
+		t.Errorf("%d bytes allocated", used)
+	}
 }
