@@ -54,7 +54,7 @@ func unreadable(text string, m *mode, err error) *rewrite.Statement {
 
 // opaque makes a statement one of which nothing is known.
 func opaque(st *rewrite.Statement, err error) {
-	st.Rows, st.Opaque = true, true
+	st.Rows, st.Opaque, st.LiteralFree = true, true, false
 	st.Effect = rewrite.Effect{Path: true, Catalog: true, Opaque: true}
 	why := rewrite.Refusal{
 		Code: rewrite.CodeSyntax, Message: "the statement cannot be parsed: " + err.Error(),
@@ -107,7 +107,7 @@ func (a *analysis) statements() []*rewrite.Statement {
 
 func (a *analysis) statement(in *input) *rewrite.Statement {
 	normal := normalise(in.raw, in.tokens)
-	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: in.start, End: in.end, Kind: rewrite.Kind(in.keyword(0))}
+	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: in.start, End: in.end, Kind: rewrite.Kind(in.keyword(0)), LiteralFree: true}
 	if in.fault != nil {
 		opaque(st, in.fault)
 		return st

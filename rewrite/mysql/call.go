@@ -127,6 +127,7 @@ func (r *resolver) convertCall(f *ast.FuncCallExpr, l *level) value {
 // jsonExtractCall is JSON_EXTRACT(document, path, ...), -> and their like.
 func (r *resolver) jsonExtractCall(f *ast.FuncCallExpr, l *level) value {
 	args := r.exprs(f.Args, l)
+	r.st.LiteralFree = false // the path
 	doc := args[0]
 	if doc.kind != typeJSON {
 		r.fallible(doc)
@@ -275,6 +276,7 @@ func (r *resolver) sink(v value, name string) {
 // judged applies a judgement to a call's arguments.
 func (r *resolver) judged(j judgement, name string, args []value) value {
 	out := derived(args...)
+	r.st.LiteralFree = r.st.LiteralFree && out.None() // the size of a literal may decide
 	out.kind = j.returns
 	out.certain = j.total
 	if j.refused {

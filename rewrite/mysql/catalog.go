@@ -46,6 +46,7 @@ type Relation struct {
 	Definition   string // the query of a view, with every name qualified
 	System       bool   // of the server's own schemas: labelled column by column, never looked into
 	engineID     string // what the storage engine calls the table, "" when unknown
+	query        func() viewQuery
 }
 
 // RelationKind tells relations apart.

@@ -233,6 +233,7 @@ func (r *resolver) comparable(v, with value) {
 
 // integral records that v is converted to an integer of 64 bits.
 func (r *resolver) integral(v value) {
+	r.st.LiteralFree = r.st.LiteralFree && v.None()
 	if !v.exactNumber() || v.digits > integerDigits {
 		r.fallible(v)
 	}
@@ -269,6 +270,7 @@ func (r *resolver) arithmetic(op opcode.Op, left, right value) value {
 		}
 		return out
 	}
+	r.st.LiteralFree = false // the size of a literal decides
 	limit := decimalDigits
 	if out.kind == typeInteger {
 		limit = integerDigits
@@ -320,6 +322,7 @@ func (r *resolver) unary(e *ast.UnaryOperationExpr, l *level) value {
 	case opcode.Plus:
 		return v
 	case opcode.Minus:
+		r.st.LiteralFree = r.st.LiteralFree && v.None()
 		if v.constant && v.literal && v.kind.number() {
 			v.text = "-" + v.text
 			return v
@@ -422,6 +425,7 @@ func (r *resolver) inValue(e *ast.PatternInExpr, l *level) value {
 // cast resolves CAST, CONVERT(x, type) and BINARY x.
 func (r *resolver) cast(e *ast.FuncCastExpr, l *level) value {
 	v := r.expr(e.Expr, l)
+	r.st.LiteralFree = false // the length
 	to := castKind(e.Tp.GetType(), e.Tp.GetCharset())
 	if v.constant {
 		v.kind = to

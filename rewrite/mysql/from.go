@@ -143,20 +143,13 @@ func (r *resolver) viewColumns(rel *Relation) []column {
 		r.unsupported("view " + rel.String() + " (its definition cannot be read, or it is nested too deeply)")
 		return nil
 	}
-	m := *r.mode // the server prints definitions as the default mode reads them
-	m.setSQLMode("")
-	m.charset = "utf8mb4"
-	in, _, _ := split(rel.Definition, 0, false, &m)
+	view := rel.query()
+	if view.node == nil {
+		r.unsupported("the definition of view " + rel.String())
+		return nil
+	}
 	var columns []column
-	r.inside(in, rel.Schema, func() {
-		node, err := r.parse("", in.start, in.end)
-		query, ok := node.(ast.ResultSetNode)
-		if err != nil || !ok {
-			r.unsupported("the definition of view " + rel.String())
-			return
-		}
-		columns = r.query(query, nil)
-	})
+	r.inside(view.in, rel.Schema, func() { columns = r.query(view.node, nil) })
 	if len(columns) != len(rel.Columns) {
 		r.unsupported("the definition of view " + rel.String())
 		return nil
@@ -173,6 +166,30 @@ func (r *resolver) viewColumns(rel *Relation) []column {
 		out[i] = column{name: c.Name.Name, value: v, hidden: c.hidden}
 	}
 	return out
+}
+
+// A viewQuery is a view's definition, parsed; node is nil when it cannot be.
+type viewQuery struct {
+	in   *input
+	node ast.ResultSetNode
+}
+
+// parseView parses a view's definition, which the server prints as the default
+// mode reads it.
+func parseView(definition, defaults string) viewQuery {
+	m := parseMode("", defaults)
+	m.setSQLMode("")
+	m.charset = "utf8mb4"
+	in, _, _ := split(definition, 0, false, &m)
+	if in.fault != nil || guard(in.raw, in.tokens) != nil {
+		return viewQuery{}
+	}
+	node, err := parse(in.text, &m)
+	if err != nil {
+		return viewQuery{}
+	}
+	query, _ := node.(ast.ResultSetNode)
+	return viewQuery{in, query}
 }
 
 // inside resolves another text than the statement's own, with its own current

@@ -199,6 +199,16 @@ func (in *input) identifier(at int) (name string, ok bool) {
 	return "", false
 }
 
+// literalIn says whether a literal stands in a part of the whole text.
+func (in *input) literalIn(from, to int) bool {
+	for _, t := range in.tokens {
+		if t.start >= from && t.end <= to && (t.kind == tokenString || t.kind == tokenNumber) {
+			return true
+		}
+	}
+	return false
+}
+
 // bare is a part of the whole text without its comments, as the server names a
 // column after its expression.
 func (in *input) bare(from, to int) string {

@@ -24,6 +24,7 @@ func (r *resolver) statement() {
 // holds its variables. rows says whether it returns rows, columns which.
 func (r *resolver) run(l *level) (columns []column, rows bool) {
 	r.clearKind()
+	r.st.LiteralFree = r.st.LiteralFree && sharesPlans[r.in.keyword(0)]
 	r.assigns = r.assigns || r.in.assigns()
 	switch word := r.in.keyword(0); word {
 	case "SELECT", "WITH", "VALUES", "TABLE":
@@ -56,6 +57,10 @@ func (r *resolver) run(l *level) (columns []column, rows bool) {
 	}
 	return r.otherStatement(l)
 }
+
+// sharesPlans are the statements whose plans texts may share that differ in
+// literals only. In the others literals are names, settings, texts of statements.
+var sharesPlans = map[string]bool{"SELECT": true, "INSERT": true, "REPLACE": true, "UPDATE": true, "DELETE": true, "WITH": true}
 
 // clearKind names the statement by its first word; what knows better names it anew.
 func (r *resolver) clearKind() {

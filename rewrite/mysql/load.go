@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"sqlveil/masking"
@@ -207,6 +208,7 @@ func newColumn(rel *Relation, name, dataType, columnType string) *Column {
 func (l *loader) view(r *row) {
 	if rel := l.catalog.relations[l.catalog.key(r.text(0), r.text(1))]; rel != nil && rel.Kind == View {
 		rel.Definition = r.text(2)
+		rel.query = sync.OnceValue(func() viewQuery { return parseView(rel.Definition, l.catalog.Mode) })
 	}
 }
 

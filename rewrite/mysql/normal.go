@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+
+	"sqlveil/rewrite"
 )
 
 // normalise writes a statement as the audit log keeps it: literals become ?,
@@ -36,4 +38,44 @@ func normalise(text string, tokens []token) string {
 func fingerprint(normal string) string {
 	sum := sha256.Sum256([]byte(normal))
 	return hex.EncodeToString(sum[:8])
+}
+
+// Shape implements [rewrite.Shaper]: the text with ? for each literal. White
+// space and comments stay, since columns are named after them.
+func (Dialect) Shape(scope rewrite.Scope, text string) (shape string, ok bool) {
+	m := parseMode(scope.Mode, scope.Catalog.(*Catalog).Mode)
+	if !strings.HasPrefix(m.charset, "utf8") || strings.IndexByte(text, 0) >= 0 {
+		return "", false
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	done := 0
+	l := lexer{text: text, mode: &m}
+	for {
+		t := l.next()
+		switch t.kind {
+		case tokenEnd:
+			b.WriteString(text[done:])
+			return b.String(), true
+		case tokenBroken, tokenOdd, tokenSemicolon, tokenParam: // a ? of its own would look like a literal
+			return "", false
+		case tokenString, tokenNumber:
+			b.WriteString(text[done:t.start])
+			b.WriteByte('?')
+			b.WriteString(kindMark(text[t.start]))
+			done = t.end
+		}
+	}
+}
+
+// kindMark tells texts from numbers and other literals: they are compared in
+// other ways.
+func kindMark(first byte) string {
+	switch {
+	case first == '\'' || first == '"':
+		return "s"
+	case isDigit(first) || first == '.':
+		return "n"
+	}
+	return string(first)
 }

@@ -137,10 +137,15 @@ func (r *resolver) fieldName(f *ast.SelectField) string {
 		return c.Name.Name.O
 	}
 	if v, ok := stringLiteral(e); ok {
+		r.st.LiteralFree = false
 		return v
 	}
 	start := r.base + f.Offset
-	name := r.in.bare(start, start+len(f.OriginalText()))
+	end := start + len(f.OriginalText())
+	if r.depth == 0 && r.in.literalIn(start, end) {
+		r.st.LiteralFree = false
+	}
+	name := r.in.bare(start, end)
 	if utf8.RuneCountInString(name) > longestName {
 		name = string([]rune(name)[:longestName])
 	}
@@ -173,6 +178,7 @@ func (r *resolver) position(n ast.ExprNode, columns []column) (value, bool) {
 	if !ok {
 		return value{}, false
 	}
+	r.st.LiteralFree = false
 	if p.P != nil { // a parameter stands for a constant
 		return r.expr(p.P, &level{from: &namespace{}}), true
 	}

@@ -32,13 +32,13 @@ func firm(t *testing.T) *sql.DB {
 }
 
 // runFile runs the statements of a file, which "//" ends.
-func runFile(t *testing.T, db *sql.DB, file string) {
+func runFile(t testing.TB, db *sql.DB, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := db.Conn(t.Context())
+	conn, err := db.Conn(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func runFile(t *testing.T, db *sql.DB, file string) {
 		if strings.TrimSpace(statement) == "" {
 			continue
 		}
-		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+		if _, err := conn.ExecContext(context.Background(), statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
@@ -87,7 +87,7 @@ func askOf(db querier) mysql.Ask {
 
 func loadCatalog(t *testing.T, db querier) *mysql.Catalog {
 	t.Helper()
-	catalog, err := mysql.Load(t.Context(), askOf(db))
+	catalog, err := mysql.Load(context.Background(), askOf(db))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func testScope(t *testing.T) rewrite.Scope {
 
 // testPolicy labels testdata's tables. With use "raw" every class may be used
 // anywhere, so that only outputs and flows are judged; with "" each has its own.
-func testPolicy(t *testing.T, every string) *masking.Policy {
+func testPolicy(t testing.TB, every string) *masking.Policy {
 	t.Helper()
 	class := func(mask, use string) masking.ClassSpec {
 		if every != "" {

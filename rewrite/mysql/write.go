@@ -82,6 +82,8 @@ func (r *resolver) written(column *rewrite.TableColumn, into string, v value) {
 	if v.constant && column != nil {
 		if v.literal || v.param > 0 {
 			r.st.Writes = append(r.st.Writes, rewrite.Write{Target: column, Text: v.text, Literal: v.literal, Param: v.param})
+			_, guarded := r.catalog.Label(r.scope.Policy, column)
+			r.st.LiteralFree = r.st.LiteralFree && !(v.literal && guarded)
 		}
 		return
 	}
