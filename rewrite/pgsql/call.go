@@ -129,7 +129,7 @@ func countOf(f *pg.FuncCall, args []value) value {
 // chosen is what an aggregate or window function returns whose result is one of
 // the values of its first argument: min, max, first_value, lag, ...
 func (r *resolver) chosen(name string, args []value) value {
-	out := value{Value: args[0].Value, typ: args[0].typ, rows: args[0].mayBeRow()}
+	out := args[0].branch()
 	if name == "min" || name == "max" {
 		out.typ = extremeType(out.typ)
 	}
@@ -160,7 +160,7 @@ func (r *resolver) operator(e *pg.A_Expr, l *queryLevel) value {
 	if e.Kind == pg.A_Expr_Kind_AEXPR_NULLIF {
 		left, right := r.expr(e.Lexpr, l), r.expr(e.Rexpr, l)
 		r.compare(left, right, "nullif")
-		return value{Value: left.Value, typ: left.typ}
+		return left.branch()
 	}
 	left, right := r.expr(e.Lexpr, l), r.expr(e.Rexpr, l)
 	_, name := splitName(e.Name)

@@ -285,7 +285,7 @@ func (r *resolver) caseExpr(c *pg.CaseExpr, l *queryLevel) value {
 		}
 		result := r.expr(when.Result, l)
 		if i == 0 {
-			out = value{Value: result.Value, typ: result.typ}
+			out = result.branch()
 		} else {
 			out = branch(out, result)
 		}
@@ -310,7 +310,7 @@ func (r *resolver) coalesce(c *pg.CoalesceExpr, l *queryLevel) value {
 	if len(args) == 1 {
 		return args[0]
 	}
-	out := value{Value: args[0].Value, typ: args[0].typ}
+	out := args[0].branch()
 	for _, a := range args[1:] {
 		out = branch(out, a)
 	}
@@ -319,8 +319,7 @@ func (r *resolver) coalesce(c *pg.CoalesceExpr, l *queryLevel) value {
 
 func (r *resolver) rowExpr(e *pg.RowExpr, l *queryLevel) value {
 	var out value
-	for _, n := range e.Args {
-		v := r.expr(n, l)
+	for _, v := range r.spread(e.Args, l) {
 		out.row = append(out.row, column{name: "f" + itoa(len(out.row)+1), value: v})
 		out.Value = out.Into(v.Value)
 	}

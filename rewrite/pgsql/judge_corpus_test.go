@@ -164,7 +164,7 @@ func TestJudgeRegression(t *testing.T) {
 			c.adjourn()
 		}
 	}
-	total.report(t, "regression tests")
+	total.report(t, "regression tests", mostCautious)
 }
 
 // TestJudgeSqlsmith judges what sqlsmith makes of the generator's schema.

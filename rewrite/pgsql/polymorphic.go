@@ -28,29 +28,30 @@ func returned(name string, args []value) value {
 	case name == "array_agg" && len(args) == 1:
 		out.typ, out.elements = arrayOf(args[0].typ), fieldsFrom(out, args[0])
 	case name == "unnest":
-		return unnested(out, args)
+		return unnested(args)
 	}
 	return out
 }
 
 // unnested is unnest(array, ...): the elements side by side.
-func unnested(out value, args []value) value {
+func unnested(args []value) value {
+	out := derived(args...)
 	var row []column
 	for _, a := range args {
-		switch element := elementOf(a.typ); {
+		switch {
 		case a.elements != nil:
 			row = append(row, a.elements...)
 		case a.typ == "tsvector":
 			for _, name := range []string{"lexeme", "positions", "weights"} {
-				row = append(row, column{name: name, value: derived(out)})
+				row = append(row, column{name: name, value: derived(a)})
 			}
 		case isArray(a.typ) && !a.mayBeRow(), strings.HasSuffix(a.typ, "multirange"):
-			part := derived(out)
-			part.typ = element
-			row = append(row, column{name: "unnest", value: part})
+			part := derived(a)
+			part.typ = elementOf(a.typ)
 			if len(args) == 1 {
 				return part
 			}
+			row = append(row, column{name: "unnest", value: part})
 		default: // how many columns it has is not known
 			out.rows = true
 			return out

@@ -96,6 +96,22 @@ func (r *resolver) targets(nodes []*pg.Node, l *queryLevel) []column {
 	return columns
 }
 
+// spread resolves a list of expressions in which t.* stands for the table's
+// columns: a row, or a row of VALUES.
+func (r *resolver) spread(nodes []*pg.Node, l *queryLevel) []value {
+	out := make([]value, 0, len(nodes))
+	for _, n := range nodes {
+		if columns, ok := r.star(n, l); ok {
+			for _, c := range columns {
+				out = append(out, c.value)
+			}
+			continue
+		}
+		out = append(out, r.expr(n, l))
+	}
+	return out
+}
+
 // star expands *, t.* and (row).*.
 func (r *resolver) star(n *pg.Node, l *queryLevel) ([]column, bool) {
 	switch e := n.GetNode().(type) {
@@ -258,7 +274,7 @@ func setValue(op pg.SetOperation, left, right value) value {
 func (r *resolver) values(lists []*pg.Node, l *queryLevel) []column {
 	var columns []column
 	for i, n := range lists {
-		for j, v := range r.exprs(n.GetList().GetItems(), l) {
+		for j, v := range r.spread(n.GetList().GetItems(), l) {
 			switch {
 			case i == 0:
 				columns = append(columns, column{name: "column" + itoa(j+1), value: v})
@@ -329,6 +345,9 @@ func (r *resolver) nonRecursive(c *cte, inner *queryLevel) []column {
 	l := inner.under()
 	r.with(s.WithClause, l)
 	columns := r.selectStmt(s.Larg, l.under())
+	for i := range columns {
+		columns[i].value = columns[i].value.branch()
+	}
 	r.nameCTE(c, &columns)
 	return columns
 }

@@ -63,6 +63,12 @@ func (v value) countable() bool {
 	return v.row != nil
 }
 
+// branch is v as one of the values that an expression may have: of what it is
+// by itself only the type is left.
+func (v value) branch() value {
+	return value{Value: v.Value, typ: v.typ, declared: v.declared, rows: v.mayBeRow()}
+}
+
 // either joins the branches of CASE, the arms of UNION, the rows of VALUES.
 func either(a, b value) value {
 	out := value{Value: a.Either(b.Value), rows: a.mayBeRow() || b.mayBeRow()}

@@ -114,7 +114,7 @@ func (r *resolver) insertRows(t *target, names []string, s *pg.InsertStmt, l *qu
 	}
 	if len(q.ValuesLists) > 0 && q.WithClause == nil && len(q.SortClause) == 0 && q.LimitCount == nil && q.LimitOffset == nil {
 		for _, row := range q.ValuesLists {
-			for i, v := range r.exprs(row.GetList().GetItems(), l) {
+			for i, v := range r.spread(row.GetList().GetItems(), l) {
 				if i < len(names) {
 					r.assign(t, names[i], v, s.Relation.Location)
 				}
@@ -180,12 +180,6 @@ func (r *resolver) assignments(t *target, nodes []*pg.Node, l *queryLevel) {
 
 // multiAssigned is one column of SET (a, b) = (SELECT ...) or ROW(...).
 func (r *resolver) multiAssigned(m *pg.MultiAssignRef, l *queryLevel) value {
-	if row := m.Source.GetRowExpr(); row != nil {
-		if i := int(m.Colno) - 1; i >= 0 && i < len(row.Args) {
-			return r.expr(row.Args[i], l)
-		}
-		return value{}
-	}
 	v := r.expr(m.Source, l)
 	if i := int(m.Colno) - 1; i >= 0 && i < len(v.row) {
 		return v.row[i].value
@@ -245,7 +239,7 @@ func (r *resolver) merge(s *pg.MergeStmt, l *queryLevel) []column {
 		r.condition(when.Condition, l, "when")
 		if when.CommandType == pg.CmdType_CMD_INSERT {
 			names := insertColumns(t, when.TargetList)
-			for i, v := range r.exprs(when.Values, l) {
+			for i, v := range r.spread(when.Values, l) {
 				if i < len(names) {
 					r.assign(t, names[i], v, s.Relation.Location)
 				}
