@@ -92,7 +92,7 @@ func comparePlans(t *testing.T, scope rewrite.Scope, statement string) bool {
 		return false
 	}
 	m := parseMode("", scope.Catalog.(*Catalog).Mode)
-	for _, literals := range [][2]string{{"'other'", "7"}, {"'1'", "123456789"}, {"''", "0"}, {"'138****1111'", "999999999999999999999"}} {
+	for _, literals := range [][2]string{{"'other'", "7"}, {"'1'", "123456789"}, {"''", "0"}, {"'138****1111'", "99999999"}} {
 		other := withLiterals(statement, &m, literals[0], literals[1])
 		got := rewrite.NewPlanner(Dialect{}, 1).Plan(scope, other)[0]
 		if !reflect.DeepEqual(got.Outputs, plan.Outputs) || !reflect.DeepEqual(got.Uses, plan.Uses) || !reflect.DeepEqual(got.Refuse, plan.Refuse) ||
