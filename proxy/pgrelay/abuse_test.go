@@ -208,14 +208,16 @@ func TestResetInResult(t *testing.T) {
 func TestServerKilled(t *testing.T) {
 	r := newRig(t)
 	conn := r.connect("analyst")
+	done := make(chan error, 1)
 	go func() {
-		time.Sleep(200 * time.Millisecond)
-		_, err := r.admin().Exec(context.Background(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'analyst'")
-		if err != nil {
-			t.Error(err)
-		}
+		_, err := conn.Exec(context.Background(), "SELECT pg_sleep(20)")
+		done <- err
 	}()
-	if _, err := conn.Exec(soon(t), "SELECT pg_sleep(20)"); stateOf(err) != "57P01" {
+	eventually(t, "the statement runs", func() bool { return r.metrics.Statements.Load() == 1 })
+	if _, err := r.admin().Exec(soon(t), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'analyst'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; stateOf(err) != "57P01" {
 		t.Errorf("got %v", err)
 	}
 	eventually(t, "the session gone", func() bool { return r.metrics.Sessions.Load() == 0 })
