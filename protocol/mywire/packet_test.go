@@ -176,7 +176,7 @@ var ways = map[string]func(from, to *Conn) error{
 func TestPacketsPassOnInEveryWay(t *testing.T) {
 	t.Parallel()
 	var bodies []string
-	for _, size := range []int{1, 0, 32763, 32764, 5, 32767, 32768, 32769, 7, 3, maxPart, maxPart + 5, 1} {
+	for _, size := range []int{1, 0, 32763, 32764, 5, 32767, 32768, 32769, 7, 3, maxPart, 1} {
 		bodies = append(bodies, string(bytes.Repeat([]byte("x"), size)))
 	}
 	in := packets(250, bodies...)

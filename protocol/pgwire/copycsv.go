@@ -6,6 +6,12 @@ import "bytes"
 // within quotes, with its end.
 func (c *Copy) findCSV(held []byte) (int, error) {
 	o := &c.options
+	if !c.quoted {
+		end := bytes.IndexByte(held[c.scanned:], '\n')
+		if end >= 0 && bytes.IndexByte(held[c.scanned:c.scanned+end], o.Quote) < 0 {
+			return c.scanned + end + 1, nil
+		}
+	}
 	for c.scanned < len(held) {
 		b := held[c.scanned]
 		switch {
@@ -28,63 +34,68 @@ func (c *Copy) findCSV(held []byte) (int, error) {
 
 // rewriteCSV rewrites a line of the CSV format, which may hold line ends.
 func (c *Copy) rewriteCSV(dst, line []byte) ([]byte, error) {
-	line = line[:len(line)-1]
-	for i, column := range c.columns {
-		end, quoted, ok := c.takeCSV(line)
-		last := end == len(line)
-		if !ok || last != (i == len(c.columns)-1) {
-			return dst, c.miscount()
-		}
-		dst = c.appendCSV(dst, line[:end], quoted, column)
-		if last {
-			return append(dst, '\n'), nil
-		}
-		dst, line = append(dst, c.options.Delimiter), line[end+1:]
-	}
-	if len(line) > 0 {
-		return dst, c.miscount()
-	}
-	return append(dst, '\n'), nil
+	return c.rewriteLine(dst, line, c.endOfCSV, c.appendCSV)
 }
 
-// takeCSV leaves the first cell of line in c.cell, without quotes and escapes,
-// and returns where it ends.
-func (c *Copy) takeCSV(line []byte) (end int, quoted, ok bool) {
+// endOfCSV returns where the first cell of line ends, -1 when its quotes are not
+// as the server sets them.
+func (c *Copy) endOfCSV(line []byte) int {
 	o := &c.options
-	c.cell = c.cell[:0]
 	if len(line) == 0 || line[0] != o.Quote {
-		end = bytes.IndexByte(line, o.Delimiter)
+		end := bytes.IndexByte(line, o.Delimiter)
 		if end < 0 {
 			end = len(line)
 		}
-		c.cell = append(c.cell, line[:end]...)
-		return end, false, bytes.IndexByte(c.cell, o.Quote) < 0
+		if bytes.IndexByte(line[:end], o.Quote) >= 0 {
+			return -1
+		}
+		return end
 	}
 	for i := 1; i < len(line); i++ {
-		b := line[i]
-		next := i+1 < len(line) && (line[i+1] == o.Quote || line[i+1] == o.Escape)
 		switch {
-		case b == o.Escape && next:
+		case c.escapes(line[i:]):
 			i++
-			b = line[i]
-		case b == o.Quote:
-			end = i + 1
-			return end, true, end == len(line) || line[end] == o.Delimiter
+		case line[i] != o.Quote:
+		case i+1 == len(line) || line[i+1] == o.Delimiter:
+			return i + 1
+		default:
+			return -1
 		}
-		c.cell = append(c.cell, b)
 	}
-	return len(line), true, false
+	return -1
 }
 
-// appendCSV appends a cell of the CSV format; c.cell is its content. The server
-// puts quotes around a value that looks like NULL, so without them it is NULL.
-func (c *Copy) appendCSV(dst, cell []byte, quoted bool, column CellRewriter) []byte {
+// escapes says whether quoted text goes on with an escaped character.
+func (c *Copy) escapes(text []byte) bool {
 	o := &c.options
-	if column == nil || !quoted && bytes.Equal(cell, o.Null) {
+	return len(text) > 1 && text[0] == o.Escape && (text[1] == o.Quote || text[1] == o.Escape)
+}
+
+// unquoted returns what a cell holds, without quotes and escapes.
+func (c *Copy) unquoted(cell []byte) []byte {
+	c.cell = c.cell[:0]
+	for i := 1; i < len(cell)-1; i++ {
+		if c.escapes(cell[i : len(cell)-1]) {
+			i++
+		}
+		c.cell = append(c.cell, cell[i])
+	}
+	return c.cell
+}
+
+// appendCSV appends a rewritten cell of the CSV format. The server puts quotes
+// around a value that looks like NULL, so without them it is NULL.
+func (c *Copy) appendCSV(dst, cell []byte, column CellRewriter) []byte {
+	o := &c.options
+	quoted := len(cell) > 0 && cell[0] == o.Quote
+	switch {
+	case quoted:
+		cell = c.unquoted(cell)
+	case bytes.Equal(cell, o.Null):
 		return append(dst, cell...)
 	}
 	var ok bool
-	if c.out, ok = column.AppendCell(c.out[:0], c.cell); !ok {
+	if c.out, ok = column.AppendCell(c.out[:0], cell); !ok {
 		return append(dst, o.Null...)
 	}
 	if !quoted && !c.needsQuotes(c.out) {

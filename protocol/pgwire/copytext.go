@@ -1,6 +1,9 @@
 package pgwire
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // findText returns the size of the line at the start of held, with its end.
 func (c *Copy) findText(held []byte) (int, error) {
@@ -14,29 +17,46 @@ func (c *Copy) findText(held []byte) (int, error) {
 
 // rewriteText rewrites a line of the text format.
 func (c *Copy) rewriteText(dst, line []byte) ([]byte, error) {
-	line = line[:len(line)-1]
-	for i, column := range c.columns {
-		end := c.endOfText(line)
-		last := end == len(line)
-		if last != (i == len(c.columns)-1) {
-			return dst, c.miscount()
-		}
-		dst = c.appendText(dst, line[:end], column)
-		if last {
-			return append(dst, '\n'), nil
-		}
-		dst, line = append(dst, c.options.Delimiter), line[end+1:]
-	}
-	if len(line) > 0 {
+	return c.rewriteLine(dst, line, c.endOfText, c.appendText)
+}
+
+// rewriteLine rewrites the cells of a line whose columns have rewriters, and
+// copies what is between them in one piece. endOf returns where the first cell
+// of a line ends, -1 when it does not; cell appends a rewritten cell.
+func (c *Copy) rewriteLine(dst, line []byte, endOf func([]byte) int, cell func(dst, cell []byte, column CellRewriter) []byte) ([]byte, error) {
+	text := line[:len(line)-1]
+	if len(c.columns) == 0 && len(text) > 0 {
 		return dst, c.miscount()
 	}
-	return append(dst, '\n'), nil // a table without columns
+	at, kept := 0, 0 // line[:kept] has been dealt with, cells begin at line[at:]
+	for i, column := range c.columns {
+		size := endOf(text[at:])
+		end := at + size
+		if size < 0 || (end == len(text)) != (i == len(c.columns)-1) {
+			return dst, c.miscount()
+		}
+		if column != nil {
+			dst = append(dst, line[kept:at]...)
+			dst = cell(dst, text[at:end], column)
+			kept = end
+		}
+		at = end + 1
+	}
+	return append(dst, line[kept:]...), nil
 }
 
 // endOfText returns where the first cell of line ends: at a delimiter that no
 // backslash precedes.
 func (c *Copy) endOfText(line []byte) int {
-	for i := 0; i < len(line); i++ {
+	end := bytes.IndexByte(line, c.options.Delimiter)
+	if end < 0 {
+		end = len(line)
+	}
+	escape := bytes.IndexByte(line[:end], '\\')
+	if escape < 0 {
+		return end
+	}
+	for i := escape; i < len(line); i++ {
 		switch line[i] {
 		case c.options.Delimiter:
 			return i
@@ -47,14 +67,17 @@ func (c *Copy) endOfText(line []byte) int {
 	return len(line)
 }
 
-// appendText appends a cell of the text format.
+// appendText appends a rewritten cell of the text format.
 func (c *Copy) appendText(dst, cell []byte, column CellRewriter) []byte {
-	if column == nil || bytes.Equal(cell, c.options.Null) && c.nullIsNull() {
+	if bytes.Equal(cell, c.options.Null) && c.nullIsNull() {
 		return append(dst, cell...)
 	}
-	c.cell = appendUnescaped(c.cell[:0], cell)
+	if bytes.IndexByte(cell, '\\') >= 0 {
+		c.cell = appendUnescaped(c.cell[:0], cell)
+		cell = c.cell
+	}
 	var ok bool
-	if c.out, ok = column.AppendCell(c.out[:0], c.cell); !ok {
+	if c.out, ok = column.AppendCell(c.out[:0], cell); !ok {
 		return append(dst, c.options.Null...)
 	}
 	return c.appendEscaped(dst, c.out)
@@ -80,7 +103,7 @@ func appendUnescaped(dst, cell []byte) []byte {
 		if b == '\\' && i+1 < len(cell) {
 			i++
 			b = cell[i]
-			if n := bytes.IndexByte([]byte(copyLetters), b); n >= 0 {
+			if n := strings.IndexByte(copyLetters, b); n >= 0 {
 				b = copyControls[n]
 			}
 		}
@@ -91,7 +114,7 @@ func appendUnescaped(dst, cell []byte) []byte {
 
 func (c *Copy) appendEscaped(dst, text []byte) []byte {
 	for _, b := range text {
-		switch n := bytes.IndexByte([]byte(copyControls), b); {
+		switch n := strings.IndexByte(copyControls, b); {
 		case n >= 0:
 			dst = append(dst, '\\', copyLetters[n])
 		case b == '\\' || b == c.options.Delimiter:
