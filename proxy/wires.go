@@ -8,9 +8,11 @@ import (
 
 	"sqlveil/config"
 	"sqlveil/masking"
+	"sqlveil/proxy/myrelay"
 	"sqlveil/proxy/pgrelay"
 	"sqlveil/proxy/session"
 	"sqlveil/rewrite"
+	"sqlveil/rewrite/mysql"
 	"sqlveil/rewrite/pgsql"
 )
 
@@ -32,6 +34,7 @@ type catalogs interface {
 // wires are the protocols that a listener can speak.
 var wires = map[string]wire{
 	config.Postgres: {dialect: pgsql.Dialect{}, relay: postgresRelay, catalogs: postgresCatalogs, scope: postgresScope, columns: postgresColumns},
+	config.MySQL:    {dialect: mysql.Dialect{}, relay: mysqlRelay, catalogs: mysqlCatalogs, scope: mysqlScope, columns: mysqlColumns},
 }
 
 func wireNames() []string { return slices.Sorted(maps.Keys(wires)) }
@@ -52,4 +55,20 @@ func postgresCatalogs(l *config.Listener) catalogs {
 	return postgresCatalog{pgsql.NewCatalogs(func(ctx context.Context, database string) (pgsql.Ask, func(), error) {
 		return askPostgres(ctx, l, database)
 	})}
+}
+
+func mysqlRelay(l *config.Listener, client func() *tls.Config) session.Relay {
+	network, address := mysqlAddress(l.Server.Address)
+	return &myrelay.Relay{
+		Network:      network,
+		Address:      address,
+		ServerTLS:    l.Server.TLS.Config,
+		ServerTLSMod: session.TLSMode(l.Server.TLS.Mode),
+		ClientTLS:    client,
+		ClientTLSMod: session.TLSMode(l.TLS.Mode),
+	}
+}
+
+func mysqlCatalogs(l *config.Listener) catalogs {
+	return mysql.NewCatalogs(func(ctx context.Context) (mysql.Ask, func(), error) { return askMySQL(ctx, l) })
 }

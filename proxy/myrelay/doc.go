@@ -1,0 +1,24 @@
+// Package myrelay relays between MySQL clients and a MySQL or MariaDB server.
+//
+// [Relay.Serve] lets the server log the client in and then takes one command of
+// the client's after the other: the protocol is half-duplex, so one goroutine
+// does for a session. A text is planned and recorded by the session, sent, and
+// its answer passed on with the cells masked that the plan says:
+//
+//	client --> command --> session.Prepare, Begin --> server
+//	client <-- answer  <-- session.Describe, End  <-- server
+//
+// For a role that sees everything the bytes pass as they are. For any other, a
+// statement that is refused is answered here, and nothing of it reaches the
+// server. A result that is not as planned is read to its end and not passed on.
+//
+//	relay.go       the session's beginning and end
+//	login.go       TLS on both sides, authentication passed through
+//	exchange.go    commands, and the state table of their answers
+//	result.go      columns and rows
+//	prepared.go    COM_STMT_*
+//	ask.go         questions of our own
+//	diagnostic.go  errors
+//
+// https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
+package myrelay

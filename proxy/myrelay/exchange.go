@@ -1,0 +1,555 @@
+package myrelay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"sqlveil/protocol"
+	"sqlveil/protocol/mywire"
+	"sqlveil/proxy/session"
+)
+
+const (
+	// maxText is the longest text that a role with masks may send.
+	maxText = 8 << 20
+	// maxOpenText is the longest text that is planned for a role that sees
+	// everything, for the audit log alone.
+	maxOpenText = 64 << 10
+	// maxPacket is the longest command that is looked at as a whole.
+	maxPacket = 1 << 30
+	// maxReply bounds the packets of the server that are no rows.
+	maxReply = 16 << 20
+)
+
+// A phase is where in the answer to a command the server is. The moves:
+//
+//	phase      packet            next
+//	first      OK                first if more results follow, else idle
+//	first      ERR               idle
+//	first      LOCAL INFILE      localFile, then first
+//	first      column count      columns
+//	columns    as many columns   rows (behind an EOF, where that is not deprecated)
+//	rows       row               rows
+//	rows       EOF, OK           first if more results follow, else idle
+//	rows       ERR               idle
+type phase uint8
+
+const (
+	idle phase = iota
+	firstPacket
+)
+
+// An answer is what is known of the answer to a command.
+type answer struct {
+	prepared *session.Prepared
+	queries  []*session.Query // one for each statement
+	at       int              // the statement that is answered next
+	binary   bool
+	muted    bool       // the client was told of an error of ours: the rest is not passed on
+	of       *statement // of COM_STMT_EXECUTE, nil for a text
+}
+
+// query returns the record of the statement that is being answered, nil for none.
+func (a *answer) query() *session.Query {
+	if a.at < len(a.queries) && !a.queries[a.at].Done() {
+		return a.queries[a.at]
+	}
+	return nil
+}
+
+// command deals with one command. An io.EOF is the client's goodbye.
+func (c *conn) command(ctx context.Context, h mywire.Header) error {
+	c.session.NextMessage()
+	command := mywire.Command(h.First)
+	if h.Size == 0 {
+		return c.unknown(command)
+	}
+	switch command {
+	case mywire.ComQuit:
+		return c.quit()
+	case mywire.ComQuery:
+		return c.query(ctx, h)
+	case mywire.ComStmtPrepare:
+		return c.prepare(ctx, h)
+	case mywire.ComStmtExecute:
+		return c.execute(ctx)
+	case mywire.ComStmtFetch:
+		return c.fetch()
+	case mywire.ComStmtSendLongData:
+		return c.longData()
+	case mywire.ComStmtClose:
+		return c.closeStatement()
+	case mywire.ComStmtReset:
+		return c.resetStatement()
+	case mywire.ComInitDB:
+		return c.asText(ctx, "USE ")
+	case mywire.ComCreateDB:
+		return c.asText(ctx, "CREATE DATABASE ")
+	case mywire.ComDropDB:
+		return c.asText(ctx, "DROP DATABASE ")
+	case mywire.ComProcessKill:
+		return c.kill(ctx)
+	case mywire.ComResetConnection:
+		return c.resetConnection()
+	case mywire.ComPing, mywire.ComStatistics, mywire.ComDebug, mywire.ComSetOption:
+		return c.passed()
+	case mywire.ComChangeUser:
+		return c.changeUser()
+	case mywire.ComFieldList:
+		return c.fieldList()
+	default:
+		return c.unknown(command)
+	}
+}
+
+// quit passes the client's goodbye on.
+func (c *conn) quit() error {
+	c.server.Restart()
+	if err := c.client.CopyTo(c.server); err != nil {
+		return io.EOF // there is nobody left to tell
+	}
+	if err := c.server.Flush(); err != nil {
+		return io.EOF
+	}
+	return io.EOF
+}
+
+// refuse answers a command with a refusal; any other error it returns.
+func (c *conn) refuse(err error) error {
+	var why *session.Refusal
+	if !errors.As(err, &why) {
+		return err
+	}
+	told := errorOf(why)
+	if c.asked != nil && c.asked.Message == why.Message {
+		told = c.asked
+	}
+	c.asked = nil
+	if err := c.client.Discard(); err != nil {
+		return err
+	}
+	return c.client.Write(told.Append(nil))
+}
+
+// unknown deals with a command that goes around all SQL.
+func (c *conn) unknown(command mywire.Command) error {
+	if c.session.Masked() {
+		return c.refuse(c.session.RefuseMessage(session.ProtocolRefusal(command.String())))
+	}
+	p := c.session.Unplanned(command.String())
+	q, err := c.session.Begin(p, 0, session.Simple)
+	if err != nil {
+		return c.refuse(err)
+	}
+	c.running = append(c.running[:0], q)
+	if err := c.send(); err != nil {
+		return err
+	}
+	switch command {
+	case mywire.ComBinlogDump, mywire.ComBinlogDumpGTID, mywire.ComTableDump:
+		return c.stream(q)
+	}
+	return c.short(&answer{prepared: p, queries: c.running})
+}
+
+// stream passes on all that the server sends until it is done.
+func (c *conn) stream(q *session.Query) error {
+	for {
+		h, err := c.fromServer()
+		if err != nil {
+			return err
+		}
+		if err := c.server.CopyTo(c.client); err != nil {
+			return err
+		}
+		q.Bytes += int64(h.Size)
+		switch mywire.ReplyOf(h) {
+		case mywire.ReplyError, mywire.ReplyEOF:
+			c.session.End(q, session.Succeeded)
+			return nil
+		}
+	}
+}
+
+// fromServer sends what waits to be sent and waits for the server's next packet.
+func (c *conn) fromServer() (mywire.Header, error) {
+	if err := c.server.Flush(); err != nil {
+		return mywire.Header{}, &serverError{err}
+	}
+	h, err := c.server.Next()
+	if err != nil {
+		return h, &serverError{err}
+	}
+	return h, nil
+}
+
+// send passes the command at hand on as it is.
+func (c *conn) send() error {
+	c.server.Restart()
+	return c.client.CopyTo(c.server)
+}
+
+// passed passes on a command that no role may abuse, and its answer of one packet.
+func (c *conn) passed() error {
+	if err := c.send(); err != nil {
+		return err
+	}
+	if _, err := c.fromServer(); err != nil {
+		return err
+	}
+	return c.server.CopyTo(c.client)
+}
+
+// short passes on an answer of one packet.
+func (c *conn) short(a *answer) error {
+	h, err := c.fromServer()
+	if err != nil {
+		return err
+	}
+	switch mywire.ReplyOf(h) {
+	case mywire.ReplyOK:
+		_, err := c.ok(a)
+		return err
+	case mywire.ReplyError:
+		return c.failed(a)
+	}
+	c.end(a, session.Succeeded)
+	return c.server.CopyTo(c.client)
+}
+
+// query deals with COM_QUERY.
+func (c *conn) query(ctx context.Context, h mywire.Header) error {
+	most := maxText
+	if !c.session.Masked() {
+		most = maxOpenText
+	}
+	if h.Size > most {
+		return c.longQuery(h)
+	}
+	body, err := c.client.Body(maxPacket)
+	if err != nil {
+		return err
+	}
+	var q mywire.Query
+	if err := q.Decode(body, c.agreed); err != nil {
+		return err
+	}
+	p, err := c.session.Prepare(ctx, string(q.Text))
+	if err == nil {
+		err = c.clear(p)
+	}
+	if err != nil {
+		return c.refuse(err)
+	}
+	a, err := c.begin(p, session.Simple)
+	if err != nil {
+		return c.refuse(err)
+	}
+	if sql := p.SQL(); sql != p.Text {
+		q.Text = []byte(sql)
+		c.server.Restart()
+		if err := c.server.Write(q.Append(nil, c.agreed)); err != nil {
+			return &serverError{err}
+		}
+	} else if err := c.send(); err != nil {
+		return err
+	}
+	return c.answered(a)
+}
+
+// clear refuses a text of which nobody could tell which statement a result
+// belongs to.
+func (c *conn) clear(p *session.Prepared) error {
+	if p.Open() || p.Len() < 2 {
+		return nil
+	}
+	for i := range p.Len() {
+		if p.Several(i) {
+			return c.session.RefuseMessage(session.Ambiguous())
+		}
+	}
+	return nil
+}
+
+// longQuery deals with a text too long to be planned.
+func (c *conn) longQuery(h mywire.Header) error {
+	if c.session.Masked() {
+		return c.refuse(c.session.RefuseMessage(session.TooLong(h.Size, maxText)))
+	}
+	const start = 64 // enough to tell the command
+	head, err := c.client.Transport().Peek(start)
+	if err != nil {
+		return err
+	}
+	p := c.session.Unplanned(string(head[5:]))
+	a, err := c.begin(p, session.Simple)
+	if err != nil {
+		return c.refuse(err)
+	}
+	if err := c.send(); err != nil {
+		return err
+	}
+	return c.answered(a)
+}
+
+// begin puts the statements of a text on record.
+func (c *conn) begin(p *session.Prepared, how string) (*answer, error) {
+	c.running = c.running[:0]
+	for i := range p.Len() {
+		q, err := c.session.Begin(p, i, how)
+		if err != nil {
+			for _, q := range c.running {
+				c.session.End(q, session.Outcome{Ended: "skipped"})
+			}
+			return nil, err
+		}
+		c.running = append(c.running, q)
+	}
+	return &answer{prepared: p, queries: c.running}, nil
+}
+
+// asText deals with a command that is another way to write a statement about a
+// database, and is judged as that.
+func (c *conn) asText(ctx context.Context, statement string) error {
+	body, err := c.client.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	name, err := mywire.DecodeText(body)
+	if err != nil {
+		return err
+	}
+	text := statement + "`" + strings.ReplaceAll(string(name), "`", "``") + "`"
+	return c.judged(ctx, text)
+}
+
+// kill deals with COM_PROCESS_KILL.
+func (c *conn) kill(ctx context.Context) error {
+	body, err := c.client.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	in := protocol.Over(body)
+	in.Uint8()
+	id := in.Uint32LE()
+	if err := in.End(); err != nil {
+		return err
+	}
+	return c.judged(ctx, fmt.Sprintf("KILL %d", id))
+}
+
+// judged passes the command at hand on if the statement that says the same may be
+// sent, and its answer of one packet.
+func (c *conn) judged(ctx context.Context, text string) error {
+	p, err := c.session.Prepare(ctx, text)
+	if err != nil {
+		return c.refuse(err)
+	}
+	a, err := c.begin(p, session.Simple)
+	if err != nil {
+		return c.refuse(err)
+	}
+	if err := c.send(); err != nil {
+		return err
+	}
+	return c.short(a)
+}
+
+// resetConnection deals with COM_RESET_CONNECTION.
+func (c *conn) resetConnection() error {
+	if err := c.send(); err != nil {
+		return err
+	}
+	h, err := c.fromServer()
+	if err != nil {
+		return err
+	}
+	if mywire.ReplyOf(h) == mywire.ReplyOK {
+		for _, st := range c.statements {
+			c.closeCursor(st, "closed")
+		}
+		clear(c.statements)
+		c.last = nil
+		c.session.TransactionOver()
+		c.session.Reset()
+	}
+	return c.server.CopyTo(c.client)
+}
+
+// changeUser refuses a new login in the same connection: its role would be another
+// one, which is fixed for a session.
+func (c *conn) changeUser() error {
+	return c.refuse(c.session.RefuseMessage(session.ProtocolRefusal("COM_CHANGE_USER")))
+}
+
+// fieldList deals with COM_FIELD_LIST, whose answer has the defaults of columns.
+func (c *conn) fieldList() error {
+	if c.session.Masked() {
+		return c.refuse(c.session.RefuseMessage(session.ProtocolRefusal(mywire.ComFieldList.String())))
+	}
+	if err := c.send(); err != nil {
+		return err
+	}
+	for {
+		h, err := c.fromServer()
+		if err != nil {
+			return err
+		}
+		if err := c.server.CopyTo(c.client); err != nil {
+			return err
+		}
+		if !mywire.IsRow(h.First, h.Size) {
+			return nil
+		}
+	}
+}
+
+// answered passes on the whole answer to a text or an execution.
+func (c *conn) answered(a *answer) error {
+	for next := firstPacket; next != idle; {
+		var err error
+		if next, err = c.reply(a); err != nil {
+			return err
+		}
+	}
+	for _, q := range a.queries {
+		if !q.Done() && (a.of == nil || a.of.running != q) {
+			c.session.End(q, session.Outcome{Ended: "skipped"})
+		}
+	}
+	if !c.status.Has(mywire.StatusInTransaction) {
+		c.session.TransactionOver()
+	}
+	return nil
+}
+
+// reply passes on one answer of the server's: an OK, an error or a result.
+func (c *conn) reply(a *answer) (phase, error) {
+	h, err := c.fromServer()
+	if err != nil {
+		return idle, err
+	}
+	switch mywire.ReplyOf(h) {
+	case mywire.ReplyOK:
+		return c.ok(a)
+	case mywire.ReplyError:
+		return idle, c.failed(a)
+	case mywire.ReplyLocalFile:
+		return firstPacket, c.localFile(a)
+	case mywire.ReplyColumns:
+		return c.result(a)
+	}
+	return idle, fmt.Errorf("answer: %w", protocol.ErrMalformed)
+}
+
+// touches says whether the server's words about the statement being answered may
+// quote protected data.
+func (a *answer) touches() bool {
+	return a.prepared != nil && !a.prepared.Open() && (a.prepared.Touches(a.at) || a.at >= a.prepared.Len())
+}
+
+// next is the phase behind a status.
+func (c *conn) next(status mywire.Status) phase {
+	if lexing := mywire.StatusNoBackslashEscapes | mywire.StatusANSIQuotes; (status^c.status)&lexing != 0 {
+		c.session.PathChanged()
+	}
+	c.status = status
+	if status.Has(mywire.StatusMoreResults) {
+		return firstPacket
+	}
+	return idle
+}
+
+// ok passes on an OK, which ends a statement.
+func (c *conn) ok(a *answer) (phase, error) {
+	body, err := c.server.Body(maxReply)
+	if err != nil {
+		return idle, err
+	}
+	ok, err := mywire.DecodeOK(body, c.agreed)
+	if err != nil {
+		return idle, err
+	}
+	for _, change := range ok.Changes {
+		if change.Kind != mywire.ChangeState {
+			c.session.PathChanged()
+		}
+	}
+	if q := a.query(); q != nil {
+		q.Rows = int64(ok.AffectedRows)
+	}
+	touches := a.touches()
+	c.end(a, session.Succeeded)
+	next := c.next(ok.Status)
+	switch {
+	case a.muted:
+		return next, nil
+	case touches && (ok.Warnings != 0 || len(ok.Info) != 0):
+		ok.Warnings, ok.Info = 0, nil
+		return next, c.client.Write(mywire.AppendOK(nil, ok, c.agreed, false))
+	}
+	return next, c.server.CopyTo(c.client)
+}
+
+// failed passes on an error, which ends a statement and all behind it.
+func (c *conn) failed(a *answer) error {
+	body, err := c.server.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	e, err := mywire.DecodeError(body)
+	if err != nil {
+		return err
+	}
+	touches := a.touches()
+	c.end(a, session.Outcome{SQLState: e.State})
+	c.session.BatchFailed()
+	switch {
+	case a.muted:
+		return nil
+	case touches:
+		return c.client.Write(sanitised(e).Append(nil))
+	}
+	return c.server.CopyTo(c.client)
+}
+
+// end puts the outcome of the statement being answered on record and goes on to
+// the next.
+func (c *conn) end(a *answer, o session.Outcome) {
+	if q := a.query(); q != nil {
+		c.session.End(q, o)
+	}
+	a.at++
+}
+
+// localFile lets the client send a file, if the statement asks for one.
+func (c *conn) localFile(a *answer) error {
+	allowed := !a.muted && (a.prepared.Open() || a.prepared.Loads(a.at))
+	if !allowed {
+		if err := c.server.Discard(); err != nil {
+			return err
+		}
+		return c.server.Write(nil)
+	}
+	if err := c.server.CopyTo(c.client); err != nil {
+		return err
+	}
+	if err := c.client.Flush(); err != nil {
+		return err
+	}
+	for {
+		h, err := c.client.Next()
+		if err != nil {
+			return err
+		}
+		if err := c.client.CopyTo(c.server); err != nil {
+			return err
+		}
+		if h.Size == 0 {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,385 @@
+package myrelay
+
+import (
+	"context"
+	"fmt"
+
+	"sqlveil/masking"
+	"sqlveil/protocol"
+	"sqlveil/protocol/mywire"
+	"sqlveil/proxy/session"
+)
+
+// A statement is what the relay keeps of one that COM_STMT_PREPARE made.
+type statement struct {
+	id       uint32
+	prepared *session.Prepared
+	sent     string // what the server has prepared
+	planned  bool
+	params   int
+	execute  mywire.Execute
+	long     map[uint16][]byte // guarded parameters that came in pieces
+
+	columns *columns       // of the open cursor
+	running *session.Query // the execution whose cursor is open
+}
+
+// maxLong is how much of a guarded parameter is looked at.
+const maxLong = 64 << 10
+
+// lastStatement is how MariaDB's clients name the statement prepared last, whose
+// number they do not know yet.
+const lastStatement = 0xffffffff
+
+// find returns the statement of that number, nil when none is known.
+func (c *conn) find(id uint32) *statement {
+	if id == lastStatement {
+		return c.last
+	}
+	return c.statements[id]
+}
+
+// closeCursor ends the record of an execution whose rows are not all fetched.
+func (c *conn) closeCursor(st *statement, why string) {
+	if st.running != nil && !st.running.Done() {
+		c.session.End(st.running, session.Outcome{Ended: why})
+	}
+	st.running, st.columns = nil, nil
+}
+
+// prepare deals with COM_STMT_PREPARE.
+func (c *conn) prepare(ctx context.Context, h mywire.Header) error {
+	c.last = nil
+	if h.Size > maxText {
+		if c.session.Masked() {
+			return c.refuse(c.session.RefuseMessage(session.TooLong(h.Size, maxText)))
+		}
+		p := c.session.Unplanned("PREPARE")
+		if err := c.send(); err != nil {
+			return err
+		}
+		return c.prepared(&statement{prepared: p, sent: p.SQL()})
+	}
+	body, err := c.client.Body(maxPacket)
+	if err != nil {
+		return err
+	}
+	text, err := mywire.DecodeText(body)
+	if err != nil {
+		return err
+	}
+	p, err := c.session.Prepare(ctx, string(text))
+	if err == nil && p.Len() != 1 && !p.Open() {
+		err = c.session.RefuseMessage(session.Multiple())
+	}
+	if err != nil {
+		return c.refuse(err)
+	}
+	st := &statement{prepared: p, sent: p.SQL(), planned: true}
+	if st.sent == p.Text {
+		err = c.send()
+	} else {
+		c.server.Restart()
+		err = c.server.Write(mywire.AppendText(nil, mywire.ComStmtPrepare, []byte(st.sent)))
+	}
+	if err != nil {
+		return err
+	}
+	return c.prepared(st)
+}
+
+// prepared passes on the answer to COM_STMT_PREPARE.
+func (c *conn) prepared(st *statement) error {
+	h, err := c.fromServer()
+	if err != nil {
+		return err
+	}
+	a := &answer{prepared: st.prepared}
+	if mywire.ReplyOf(h) == mywire.ReplyError {
+		return c.failed(a)
+	}
+	body, err := c.server.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	made, err := mywire.DecodePrepareOK(body)
+	if err != nil {
+		return err
+	}
+	if err := c.server.CopyTo(c.client); err != nil {
+		return err
+	}
+	for _, n := range []uint16{made.Parameters, made.Columns} {
+		if n == 0 {
+			continue
+		}
+		packets := int(n)
+		if !c.agreed.Has(mywire.CapDeprecateEOF) {
+			packets++
+		}
+		for range packets {
+			if _, err := c.fromServer(); err != nil {
+				return err
+			}
+			if err := c.server.CopyTo(c.client); err != nil {
+				return err
+			}
+		}
+	}
+	st.id, st.params = made.Statement, int(made.Parameters)
+	c.statements[st.id] = st
+	c.last = st
+	return nil
+}
+
+// execute deals with COM_STMT_EXECUTE.
+func (c *conn) execute(ctx context.Context) error {
+	body, err := c.client.Body(maxPacket)
+	if err != nil {
+		return err
+	}
+	in := protocol.Over(body)
+	in.Uint8()
+	id := in.Uint32LE()
+	if err := in.Err(); err != nil {
+		return err
+	}
+	st := c.find(id)
+	if st == nil {
+		return c.executeUnknown(id)
+	}
+	c.closeCursor(st, "closed")
+	p, err := c.session.Renew(ctx, st.prepared)
+	if err == nil {
+		err = c.executable(st, p, body)
+	}
+	if err != nil {
+		return c.refuse(err)
+	}
+	st.prepared = p
+	st.long = nil
+	st.execute.Reset()
+	a, err := c.begin(p, session.Extended)
+	if err != nil {
+		return c.refuse(err)
+	}
+	a.binary, a.of = true, st
+	if err := c.send(); err != nil {
+		return err
+	}
+	return c.answered(a)
+}
+
+// executable refuses to execute what the server has prepared in another form, and
+// what writes a masked value over the real one.
+func (c *conn) executable(st *statement, p *session.Prepared, body []byte) error {
+	switch {
+	case !st.planned && c.session.Masked():
+		return c.session.RefuseMessage(session.UnknownStatement(fmt.Sprint(st.id)))
+	case p.SQL() != st.sent, !p.Open() && p.Len() != 1:
+		return c.session.RefuseMessage(session.Outdated())
+	case p.Open():
+		return nil
+	}
+	return c.guarded(st, p, body)
+}
+
+// guarded refuses parameters that hold a masked value of the column that they
+// would be written to. A client gives the types of parameters once: where that was
+// before there were guards, it has to prepare the statement again.
+func (c *conn) guarded(st *statement, p *session.Prepared, body []byte) error {
+	guards := p.Guards(0)
+	if len(guards) == 0 {
+		return nil
+	}
+	if err := st.execute.Decode(body, st.params, c.agreed); err != nil {
+		return c.session.RefuseMessage(session.Outdated())
+	}
+	for i := range guards {
+		g := &guards[i]
+		if g.Param < 1 || g.Param > len(st.execute.Parameters) {
+			continue
+		}
+		parameter := st.execute.Parameters[g.Param-1]
+		text, ok := st.long[uint16(g.Param-1)]
+		if !parameter.Long {
+			if parameter.Null {
+				continue
+			}
+			text, ok = parameter.AppendText(nil)
+		}
+		if !ok || masking.LooksMasked(g.Mask, string(text)) {
+			return c.session.RefuseMessage(session.WriteBack(g))
+		}
+	}
+	return nil
+}
+
+// executeUnknown deals with a statement that we have not seen being made.
+func (c *conn) executeUnknown(id uint32) error {
+	if c.session.Masked() {
+		return c.refuse(c.session.RefuseMessage(session.UnknownStatement(fmt.Sprint(id))))
+	}
+	a, err := c.begin(c.session.Unplanned("EXECUTE"), session.Extended)
+	if err != nil {
+		return c.refuse(err)
+	}
+	a.binary = true
+	if err := c.send(); err != nil {
+		return err
+	}
+	return c.answered(a)
+}
+
+// opened notes that an execution has opened a cursor: its rows wait to be fetched.
+func (c *conn) opened(a *answer, of *columns, status mywire.Status) (phase, error) {
+	c.status = status
+	if c.agreed.Has(mywire.CapDeprecateEOF) && !a.muted {
+		if err := c.server.CopyTo(c.client); err != nil {
+			return idle, err
+		}
+	}
+	if a.of == nil || a.muted {
+		return idle, nil
+	}
+	a.of.columns, a.of.running = of, a.query()
+	return idle, nil
+}
+
+// fetch deals with COM_STMT_FETCH.
+func (c *conn) fetch() error {
+	body, err := c.client.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	id, _, err := mywire.DecodeFetch(body)
+	if err != nil {
+		return err
+	}
+	st := c.find(id)
+	if c.session.Masked() {
+		if st == nil || st.columns == nil || st.running == nil {
+			return c.refuse(c.session.RefuseMessage(session.UnknownStatement(fmt.Sprint(id))))
+		}
+		p, err := c.session.Rejudge(st.prepared)
+		if err == nil && p != st.prepared {
+			err = c.session.RefuseMessage(session.Outdated())
+		}
+		if err != nil {
+			return c.refuse(err)
+		}
+	}
+	if err := c.send(); err != nil {
+		return err
+	}
+	return c.fetched(st)
+}
+
+// fetched passes on the rows of a cursor.
+func (c *conn) fetched(st *statement) error {
+	a, of := &answer{binary: true}, &columns{}
+	if st != nil {
+		a.prepared = st.prepared
+		if st.columns != nil {
+			of = st.columns
+			of.query = st.running
+		}
+	}
+	for {
+		h, err := c.fromServer()
+		if err != nil {
+			return err
+		}
+		switch mywire.AfterColumns(h, c.agreed) {
+		case mywire.ReplyRow:
+			err = c.row(a, of, h)
+		case mywire.ReplyError:
+			if st != nil {
+				c.closeCursor(st, "failed")
+			}
+			return c.failed(a)
+		default:
+			return c.fetchEnd(st, a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// fetchEnd deals with the packet behind the rows of a fetch.
+func (c *conn) fetchEnd(st *statement, a *answer) error {
+	_, status, ok, err := c.lastPacket()
+	if err != nil {
+		return err
+	}
+	c.status = status
+	if st != nil && st.running != nil && status.Has(mywire.StatusLastRow) {
+		c.session.End(st.running, session.Succeeded)
+		st.running, st.columns = nil, nil
+	}
+	return c.passEnd(a, status, ok)
+}
+
+// longData deals with COM_STMT_SEND_LONG_DATA, which is not answered.
+func (c *conn) longData() error {
+	if !c.session.Masked() {
+		return c.send()
+	}
+	body, err := c.client.Body(maxPacket)
+	if err != nil {
+		return err
+	}
+	piece, err := mywire.DecodeLongData(body)
+	if err != nil {
+		return err
+	}
+	if st := c.find(piece.Statement); st != nil {
+		st.execute.SetLong(piece.Parameter, st.params)
+		if st.long == nil {
+			st.long = make(map[uint16][]byte)
+		}
+		if kept := st.long[piece.Parameter]; len(kept) < maxLong {
+			st.long[piece.Parameter] = append(kept, piece.Data[:min(len(piece.Data), maxLong-len(kept))]...)
+		}
+	}
+	return c.send()
+}
+
+// closeStatement deals with COM_STMT_CLOSE, which is not answered.
+func (c *conn) closeStatement() error {
+	body, err := c.client.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	id, err := mywire.DecodeStatement(body)
+	if err != nil {
+		return err
+	}
+	if st := c.find(id); st != nil {
+		c.closeCursor(st, "closed")
+		delete(c.statements, st.id)
+		if c.last == st {
+			c.last = nil
+		}
+	}
+	return c.send()
+}
+
+// resetStatement deals with COM_STMT_RESET.
+func (c *conn) resetStatement() error {
+	body, err := c.client.Body(maxReply)
+	if err != nil {
+		return err
+	}
+	id, err := mywire.DecodeStatement(body)
+	if err != nil {
+		return err
+	}
+	if st := c.find(id); st != nil {
+		c.closeCursor(st, "closed")
+		st.execute.Reset()
+		st.long = nil
+	}
+	return c.passed()
+}

@@ -1,0 +1,231 @@
+package myrelay
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"sqlveil/protocol"
+	"sqlveil/protocol/mywire"
+	"sqlveil/proxy/session"
+)
+
+// A Relay relays the sessions of one listener. Its fields are not changed once it
+// serves.
+type Relay struct {
+	Network string // of the server: "tcp", or "unix" for a socket's path
+	Address string
+
+	ServerTLS    *tls.Config // for the modes other than disable: certificate authorities, a certificate of ours
+	ServerTLSMod session.TLSMode
+	ClientTLS    func() *tls.Config // for the modes other than disable: the certificate and ClientCAs of now
+	ClientTLSMod session.TLSMode
+
+	// Dial connects to the server; a net.Dialer does when nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	LoginTimeout time.Duration // from the first byte to the server's OK; a minute when zero
+	WriteTimeout time.Duration // a peer that takes nothing for so long is given up; never when zero
+}
+
+const defaultLoginTimeout = time.Minute
+
+// A conn is one session: both connections and what is known of them.
+type conn struct {
+	relay   *Relay
+	session *session.Session
+	client  *mywire.Conn
+	server  *mywire.Conn
+	agreed  mywire.Capabilities // both sides speak so
+	version string              // of the server
+
+	statements map[uint32]*statement
+	last       *statement // prepared last
+	asked      *mywire.Error
+	status     mywire.Status    // what the server told last
+	running    []*session.Query // that have begun and perhaps not ended
+	buffer     []byte           // column definitions held back
+
+	mu       sync.Mutex
+	waiting  bool // for a command; guarded by mu
+	stopping bool // guarded by mu
+}
+
+// Serve implements [session.Relay].
+func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) error {
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
+	c := &conn{relay: r, session: s, client: mywire.NewConn(protocol.NewConn(nc)), statements: make(map[uint32]*statement)}
+	c.client.Transport().WriteTimeout = r.WriteTimeout
+	defer c.client.Transport().Close()
+	unhook := context.AfterFunc(inner, func() { c.client.Transport().Close() })
+	defer unhook()
+	started, err := c.logIn(inner)
+	if c.server != nil {
+		defer c.server.Transport().Close()
+	}
+	if err != nil || !started {
+		return err
+	}
+	unhookServer := context.AfterFunc(inner, func() { c.server.Transport().Close() })
+	defer unhookServer()
+	c.client.Transport().FlushOnWait(c.server.Transport())
+	c.server.Transport().FlushOnWait(c.client.Transport())
+	s.Stop(c.shutDown)
+	err = c.contained(inner)
+	if ctx.Err() != nil {
+		err = &session.EndError{Why: "proxy stopped"}
+	}
+	c.abandon(session.Why(err))
+	return err
+}
+
+// contained runs the session; a panic in it is an error.
+func (c *conn) contained(ctx context.Context) (err error) {
+	defer func() {
+		if errors.Is(err, session.ErrPanic) {
+			_ = c.last1105() // the client may have left
+		}
+	}()
+	defer session.Contain(c.session, &err)
+	return c.run(ctx)
+}
+
+func (c *conn) last1105() error {
+	e := mywire.Error{Code: mywire.CodeUnknown, Message: "sqlveil: internal error"}
+	if err := c.client.Write(e.Append(nil)); err != nil {
+		return err
+	}
+	return c.client.Flush()
+}
+
+// abandon ends the records of what runs.
+func (c *conn) abandon(why string) {
+	if why == "" {
+		why = "client gone"
+	}
+	for _, q := range c.running {
+		if !q.Done() {
+			c.session.End(q, session.Outcome{Ended: why})
+		}
+	}
+	for _, st := range c.statements {
+		c.closeCursor(st, why)
+	}
+}
+
+// shutDown ends the session when no command is being carried out: now, or after
+// the one that is. It is called from anywhere.
+func (c *conn) shutDown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopping = true
+	if c.waiting {
+		_ = c.client.Transport().SetReadDeadline(time.Now()) // a closed connection needs no waking
+	}
+}
+
+// wait notes that the session waits for a command, or does not any more, and
+// returns false when it is to end instead.
+func (c *conn) wait(waiting bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = waiting
+	return !c.stopping
+}
+
+// run deals with commands until either side leaves or the proxy stops.
+func (c *conn) run(ctx context.Context) error {
+	for {
+		if err := c.client.Flush(); err != nil {
+			return &session.EndError{Why: "client gone", Err: err}
+		}
+		c.client.Restart()
+		if !c.wait(true) {
+			return c.terminated()
+		}
+		h, err := c.client.Next()
+		if !c.wait(false) {
+			return c.terminated()
+		}
+		if err != nil {
+			return c.clientLeft(err)
+		}
+		switch err := c.command(ctx, h); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return c.broken(err)
+		}
+	}
+}
+
+// clientLeft is the end of a session whose client sends nothing more, or nothing
+// that can be understood.
+func (c *conn) clientLeft(err error) error {
+	var flush *protocol.FlushError
+	switch {
+	case errors.As(err, &flush):
+		return &session.EndError{Why: "server gone", Err: flush.Err}
+	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrTooLarge), errors.Is(err, mywire.ErrSequence):
+		return c.broken(err)
+	}
+	return &session.EndError{Why: "client gone", Err: err}
+}
+
+// A serverError is an error of the connection to the server.
+type serverError struct{ error }
+
+func (e *serverError) Unwrap() error { return e.error }
+
+// broken is the end of a session in the middle of a command.
+func (c *conn) broken(err error) error {
+	var flush *protocol.FlushError
+	var server *serverError
+	switch {
+	case errors.As(err, &flush), errors.Is(err, os.ErrDeadlineExceeded):
+		return &session.EndError{Why: "client gone", Err: err}
+	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrTooLarge), errors.Is(err, mywire.ErrSequence):
+		return errors.Join(c.bye(mywire.CodeUnknown, "08S01", "a message was not understood"), err)
+	case errors.As(err, &server):
+		if ferr := c.client.Flush(); ferr != nil {
+			return &session.EndError{Why: "server gone", Err: errors.Join(err, ferr)}
+		}
+		return &session.EndError{Why: "server gone", Err: err}
+	}
+	return &session.EndError{Why: "client gone", Err: err}
+}
+
+// terminated ends the session because the proxy shuts down.
+func (c *conn) terminated() error {
+	e := mywire.Error{Code: mywire.CodeShutdown, State: "08S01", Message: "Server shutdown in progress"}
+	err := c.client.Write(e.Append(nil))
+	if err == nil {
+		err = c.client.Flush()
+	}
+	return errors.Join(&session.EndError{Why: "proxy stopped"}, err)
+}
+
+// bye ends the session by an error that the client is told.
+func (c *conn) bye(code uint16, state, message string) error {
+	e := mywire.Error{Code: code, State: state, Message: "sqlveil: " + message}
+	err := c.client.Write(e.Append(nil))
+	if err == nil {
+		err = c.client.Flush()
+	}
+	return &session.EndError{Why: message, Err: err}
+}
+
+// Refuse implements [session.Relay].
+func (r *Relay) Refuse(nc net.Conn, why *session.Refusal) {
+	w := mywire.NewConn(protocol.NewConn(nc))
+	if err := w.Write(errorOf(why).Append(nil)); err != nil {
+		return // a client that does not want to know
+	}
+	_ = w.Flush() // likewise
+}
