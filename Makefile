@@ -28,11 +28,11 @@ demo:
 
 test:
 	@.ci/install test
-	go test ./...
+	go test -timeout 30m ./...
 
 race:
 	@.ci/install test
-	go test -race ./protocol/... ./auditlog/... ./proxy/...
+	go test -timeout 30m -race ./protocol/... ./auditlog/... ./proxy/...
 
 lint:
 	@.ci/install build
