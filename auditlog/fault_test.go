@@ -372,9 +372,11 @@ func TestClockStepIsOnRecordAndPutsOffDeletion(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(watchEvery + watchEvery/2)
 	}
+	l.keeper.mu.Lock()
 	if steady := time.Until(l.keeper.steady); steady < expireDoubt/2 {
 		t.Errorf("segments may expire in %s after a step of the clock", steady)
 	}
+	l.keeper.mu.Unlock()
 	b := mustAppend(t, l, true)
 	if all := checkLog(t, l, a, b); alerts(all, "clock.step") != 2 {
 		t.Errorf("want two alerts in %+v", all)

@@ -3,7 +3,6 @@ package review
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -274,14 +273,14 @@ func (b *builder) describe(ctx context.Context, row int, r *Record) error {
 		{colSession, r.Session.ID},
 		{colListener, r.Session.Listener},
 		{colTLS, r.Session.TLS},
-		{colFingerprint, r.Statement.FP},
+		{colFingerprint, r.Statement.Fingerprint},
 		{colCommand, r.Statement.Command},
 		{colClass, r.Statement.Class},
 		{colVerdict, r.Decision.Verdict},
 		{colCode, r.Decision.Code},
 		{colPurpose, r.Why.Purpose},
 		{colTicket, r.Why.Ticket},
-		{colDatabase, r.Database.Database},
+		{colDatabase, r.Database.Name},
 		{colServer, r.Database.Server},
 		{colDetail, r.detail()},
 	} {
@@ -292,13 +291,13 @@ func (b *builder) describe(ctx context.Context, row int, r *Record) error {
 		b.current.set(cell.c, row, uint64(id))
 		if cell.c == colFingerprint && id != 0 && r.Statement.Text != "" && !b.texts[id] {
 			b.texts[id] = true
-			b.newTexts = append(b.newTexts, textRow{id, r.Statement.Text})
+			b.newTexts = append(b.newTexts, textRow{id, strings.Clone(r.Statement.Text)})
 		}
 	}
 	if r.Statement.Hash != "" {
 		b.current.set(colFlags, row, flagUnreadable)
 	}
-	objects, err := b.objectSet(ctx, r.Objects)
+	objects, err := b.objectSet(ctx, r)
 	b.current.set(colObjects, row, uint64(objects))
 	return err
 }
@@ -357,7 +356,7 @@ func (b *builder) outcome(ctx context.Context, to *block, row int, r *Record) er
 	to.set(colMasked, row, uint64(r.Result.MaskedCells))
 	to.set(colRows, row, uint64(r.Result.Rows))
 	to.set(colBytes, row, uint64(r.Result.Bytes))
-	to.set(colSubjects, row, max(to.get(colSubjects, row), uint64(r.Subjects.N)))
+	to.set(colSubjects, row, max(to.get(colSubjects, row), uint64(r.Subjects.Count)))
 	for _, key := range r.Subjects.Keys {
 		if hash, ok := subjectHash(key); ok {
 			to.subjects = append(to.subjects, hash<<16|uint64(row))
@@ -371,10 +370,10 @@ func (b *builder) word(ctx context.Context, dim column, s string) (uint32, error
 	if s == "" {
 		return 0, nil
 	}
-	w := word{dim, s}
-	if id, ok := b.words[w]; ok {
+	if id, ok := b.words[word{dim, s}]; ok {
 		return id, nil
 	}
+	w := word{dim, strings.Clone(s)}
 	if dim == colSession && b.forgot {
 		ids, err := b.store.numbers(ctx, "SELECT id FROM dict WHERE dim = ? AND s = ?", int(dim), s)
 		if err != nil {
@@ -394,18 +393,18 @@ func (b *builder) word(ctx context.Context, dim column, s string) (uint32, error
 
 // objectSet returns the number of a set of objects. There are about as many as
 // there are kinds of statement, so the row holds one number for all of them.
-func (b *builder) objectSet(ctx context.Context, objects []Object) (uint32, error) {
-	if len(objects) == 0 {
+func (b *builder) objectSet(ctx context.Context, r *Record) (uint32, error) {
+	if r.RawObjects == nil {
 		return 0, nil
 	}
-	text, err := json.Marshal(objects)
+	if id, ok := b.objects[string(r.RawObjects)]; ok {
+		return id, nil
+	}
+	objects, err := r.objects()
 	if err != nil {
 		return 0, err
 	}
-	if id, ok := b.objects[string(text)]; ok {
-		return id, nil
-	}
-	row := objectsRow{id: uint32(len(b.objects) + 1), s: string(text)}
+	row := objectsRow{id: uint32(len(b.objects) + 1), s: string(r.RawObjects)}
 	for i := range objects {
 		o := &objects[i]
 		for _, cell := range [...]word{

@@ -3,6 +3,7 @@ package review
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -305,10 +306,14 @@ func TableOfLine(line []byte) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	objects, err := r.objects()
+	if err != nil {
+		return nil, err
+	}
 	row := Row{
 		Seq: r.Seq, Time: r.Time, Kind: r.Kind, Login: r.Who.Login, Person: r.Who.Person, Role: r.Who.Role,
 		Command: r.Statement.Command, Text: r.Statement.Text, Verdict: r.Decision.Verdict, Code: r.Decision.Code,
-		OK: r.Result.OK, Done: true, SQLState: r.Result.SQLState, Ended: r.Result.Ended, Rows: r.Result.Rows, Objects: r.Objects, Detail: r.detail(),
+		OK: r.Result.OK, Done: true, SQLState: r.Result.SQLState, Ended: r.Result.Ended, Rows: r.Result.Rows, Objects: objects, Detail: r.detail(),
 	}
 	return TableOf([]Row{row}), nil
 }
@@ -316,5 +321,8 @@ func TableOfLine(line []byte) (*Table, error) {
 // Sealed returns the sealed original text of a line, nil when it has none.
 func Sealed(line []byte) ([]byte, error) {
 	r, err := parse(line)
-	return r.Statement.Sealed, err
+	if err != nil || r.Statement.Sealed == "" {
+		return nil, err
+	}
+	return base64.StdEncoding.DecodeString(r.Statement.Sealed)
 }

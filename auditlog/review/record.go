@@ -3,6 +3,7 @@ package review
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -13,48 +14,36 @@ import (
 
 // A Record is one line of the log, as far as it is asked about.
 type Record struct {
-	Seq     uint64    `json:"seq"`
-	Time    time.Time `json:"ts"`
-	Node    string    `json:"node"`
-	Kind    string    `json:"kind"`
-	Ref     uint64    `json:"ref"`
-	Session struct {
-		ID, Listener, TLS, Client, App string
-	} `json:"sess"`
-	Who struct {
-		Login, Role, Person string
-	} `json:"who"`
-	Why struct {
-		Purpose, Ticket string
-	} `json:"why"`
-	Database struct {
-		Server, Database string
-	} `json:"db"`
+	Seq     uint64
+	Time    time.Time
+	Kind    string
+	Ref     uint64
+	Session struct{ ID, Listener, TLS, Client, App string }
+	Who     struct{ Login, Role, Person string }
+	Why     struct{ Purpose, Ticket string }
+
+	Database struct{ Server, Name string }
+
 	Statement struct {
-		Command, Class, FP, Text, Hash string
-		Sealed                         []byte
-	} `json:"stmt"`
-	Objects  []Object `json:"obj"`
-	Decision struct {
-		Verdict, Code, Reason string
-	} `json:"decision"`
-	Result struct {
-		OK                  bool
-		SQLState, Ended     string
-		Rows, Bytes, Masked int64
-		Micros              int64 `json:"us"`
-		MaskedCells         int64 `json:"masked_cells"`
-	} `json:"result"`
+		Command, Class, Fingerprint, Text, Hash string
+		Sealed                                  string // in base64
+	}
+	RawObjects []byte // JSON; see objects
+	Decision   struct{ Verdict, Code string }
+	Result     struct {
+		OK                               bool
+		SQLState, Ended                  string
+		Rows, Bytes, Micros, MaskedCells int64
+	}
 	Subjects struct {
-		N    int
-		Keys []string
-		More int
-	} `json:"subj"`
+		Count int64
+		Keys  []string
+	}
 	Gap struct {
-		Count  uint64
+		Count  int64
 		Reason string
 	}
-	Detail map[string]string `json:"detail"`
+	Detail map[string]string
 }
 
 // An Object is a labelled column of a statement.
@@ -66,15 +55,122 @@ type Object struct {
 	Released string `json:"released"`
 }
 
-// parse reads a line.
+var errRecord = errors.New("not a record")
+
+// parse reads a line. The record's strings may alias it.
 func parse(line []byte) (r Record, err error) {
-	err = json.Unmarshal(line, &r)
-	return r, err
+	in := reader{s: line}
+	in.members(func(key string) {
+		switch key {
+		case "seq":
+			r.Seq = uint64(in.number())
+		case "ts":
+			r.Time = in.time()
+		case "kind":
+			r.Kind = in.text()
+		case "ref":
+			r.Ref = uint64(in.number())
+		case "sess":
+			in.strings(field{"id", &r.Session.ID}, field{"listener", &r.Session.Listener}, field{"tls", &r.Session.TLS}, field{"client", &r.Session.Client}, field{"app", &r.Session.App})
+		case "who":
+			in.strings(field{"login", &r.Who.Login}, field{"role", &r.Who.Role}, field{"person", &r.Who.Person})
+		case "why":
+			in.strings(field{"purpose", &r.Why.Purpose}, field{"ticket", &r.Why.Ticket})
+		case "db":
+			in.strings(field{"server", &r.Database.Server}, field{"database", &r.Database.Name})
+		case "stmt":
+			s := &r.Statement
+			in.strings(field{"command", &s.Command}, field{"class", &s.Class}, field{"fp", &s.Fingerprint}, field{"text", &s.Text}, field{"hash", &s.Hash}, field{"sealed", &s.Sealed})
+		case "obj":
+			r.RawObjects = in.raw()
+		case "decision":
+			in.strings(field{"verdict", &r.Decision.Verdict}, field{"code", &r.Decision.Code})
+		case "result":
+			r.readResult(&in)
+		case "subj":
+			r.readSubjects(&in)
+		case "gap":
+			in.members(func(key string) {
+				switch key {
+				case "count":
+					r.Gap.Count = in.number()
+				case "reason":
+					r.Gap.Reason = in.text()
+				default:
+					in.raw()
+				}
+			})
+		case "detail":
+			r.Detail = make(map[string]string)
+			in.members(func(key string) { r.Detail[key] = in.text() })
+		default:
+			in.raw()
+		}
+	})
+	if in.bad || in.i != len(in.s) || r.Kind == "" {
+		return r, errRecord
+	}
+	return r, nil
+}
+
+func (r *Record) readResult(in *reader) {
+	in.members(func(key string) {
+		switch key {
+		case "ok":
+			r.Result.OK = string(in.raw()) == "true"
+		case "sqlstate":
+			r.Result.SQLState = in.text()
+		case "ended":
+			r.Result.Ended = in.text()
+		case "rows":
+			r.Result.Rows = in.number()
+		case "bytes":
+			r.Result.Bytes = in.number()
+		case "us":
+			r.Result.Micros = in.number()
+		case "masked_cells":
+			r.Result.MaskedCells = in.number()
+		default:
+			in.raw()
+		}
+	})
+}
+
+func (r *Record) readSubjects(in *reader) {
+	in.members(func(key string) {
+		switch key {
+		case "n":
+			r.Subjects.Count = in.number()
+		case "keys":
+			in.elements(func() { r.Subjects.Keys = append(r.Subjects.Keys, in.text()) })
+		default:
+			in.raw()
+		}
+	})
+}
+
+// objects reads the labelled columns.
+func (r *Record) objects() (objects []Object, err error) {
+	if r.RawObjects != nil {
+		err = json.Unmarshal(r.RawObjects, &objects)
+	}
+	return objects, err
 }
 
 // outcome reports whether the record completes an earlier one.
 func (r *Record) outcome() bool {
 	return r.Ref != 0 && (r.Kind == "query.end" || r.Kind == "copy.end")
+}
+
+// address is the client's without its port.
+func (r *Record) address() string {
+	if a, err := netip.ParseAddrPort(r.Session.Client); err == nil {
+		if a.Addr().Is4() {
+			return r.Session.Client[:strings.LastIndexByte(r.Session.Client, ':')]
+		}
+		return a.Addr().Unmap().String()
+	}
+	return r.Session.Client
 }
 
 // detail is what a record that is no statement tells beside its fields. Notes
@@ -95,14 +191,6 @@ func (r *Record) detail() string {
 
 // mostDetail is how much of it is kept.
 const mostDetail = 500
-
-// address is the client's without its port.
-func (r *Record) address() string {
-	if a, err := netip.ParseAddrPort(r.Session.Client); err == nil {
-		return a.Addr().Unmap().String()
-	}
-	return r.Session.Client
-}
 
 // table is the column's name without its last part. A part that holds a dot is
 // in quotes.
@@ -126,7 +214,7 @@ func (o *Object) table() string {
 
 // subjectHash is what the index keeps of a subject's key: its first 48 bits.
 func subjectHash(key string) (hash uint64, ok bool) {
-	var raw [6]byte
+	var raw [hashBits / 8]byte
 	if len(key) < 2*len(raw) {
 		return 0, false
 	}
