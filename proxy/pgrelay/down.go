@@ -41,7 +41,8 @@ type down struct {
 	origins []session.Origin
 	last    atomic.Pointer[lastWords] // the up pump's reason to end the session
 
-	pid    uint32
+	pid    uint32 // with key what a CancelRequest for the session holds
+	key    []byte
 	engine string
 	ascii  bool // the client's encoding is not UTF-8
 }

@@ -413,6 +413,7 @@ func (c *conn) welcome(s *pgwire.Startup) (started bool, err error) {
 			if err := c.session.Started(c.down.engine); err != nil {
 				return false, err
 			}
+			c.relay.cancels.put(c.down.pid, c.down.key, c.session)
 			return true, c.client.Flush()
 		case pgwire.MsgErrorResponse:
 			return false, errors.Join(&session.EndError{Why: "the server ended the session"}, c.client.Flush())
@@ -446,8 +447,7 @@ func (c *conn) note(f pgwire.Frame) error {
 		if err != nil {
 			return err
 		}
-		c.down.pid = pid
-		c.relay.cancels.put(pid, append([]byte(nil), key...), c.session)
+		c.down.pid, c.down.key = pid, bytes.Clone(key)
 	case pgwire.MsgReadyForQuery, pgwire.MsgNoticeResponse, pgwire.MsgErrorResponse, pgwire.MsgNegotiateProtocolVersion:
 	default:
 		return fmt.Errorf("start of the session: %w: %s", protocol.ErrMalformed, pgwire.ServerMessage(f.Type))

@@ -459,6 +459,12 @@ func TestManySessions(t *testing.T) {
 	}
 	wg.Wait()
 	eventually(t, "all sessions gone", func() bool { return r.metrics.Sessions.Load() == 0 })
+	cancels := &r.server.Relay.(*Relay).cancels
+	cancels.mu.Lock()
+	defer cancels.mu.Unlock()
+	if n := len(cancels.keys); n > 0 {
+		t.Errorf("%d keys of sessions that are gone", n)
+	}
 }
 
 func TestRefuse(t *testing.T) {

@@ -80,6 +80,7 @@ func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) erro
 	defer c.client.Close()
 	unhook := context.AfterFunc(ctx, func() { c.client.Close() })
 	defer unhook()
+	defer c.forgetKey()
 	started, err := c.logIn(ctx)
 	if c.server != nil {
 		defer c.server.Close()
@@ -87,7 +88,6 @@ func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) erro
 	if err != nil || !started {
 		return err
 	}
-	defer c.forgetKey()
 	return c.pump(ctx, stop)
 }
 

@@ -29,6 +29,7 @@ type Session struct {
 
 	begin auditlog.Event // the up side's
 	end   auditlog.Event // the down side's
+	who   auditlog.Event // what both begin with; not changed once the session has started
 
 	hasher *auditlog.SubjectHasher // the down side's, made when it is needed
 
@@ -118,6 +119,7 @@ func (s *Session) Login(l Login, wire Wire) error {
 // Started says that the server is ready for the first statement, and which it is.
 func (s *Session) Started(engine string) error {
 	s.begin.Database.Engine, s.end.Database.Engine = engine, engine
+	s.who.Session, s.who.Who, s.who.Database = s.begin.Session, s.begin.Who, s.begin.Database
 	if err := s.record(&s.begin, auditlog.SessionStart, false); err != nil {
 		return auditRefusal()
 	}
@@ -191,7 +193,7 @@ func (s *Session) finish(why string) {
 // Cancelled puts a request to cancel what runs in the session on record. It may
 // be called from anywhere.
 func (s *Session) Cancelled(client string) {
-	e := auditlog.Event{Session: s.begin.Session}
+	e := s.who
 	e.Detail = []auditlog.Detail{{Key: "from", Value: client}}
 	s.append(&e, auditlog.QueryCancel, false)
 }
