@@ -329,12 +329,17 @@ func (r *resolver) rowExpr(e *pg.RowExpr, l *queryLevel) value {
 // indirection resolves (row).field, array[i], document['key'] and (row).*.
 func (r *resolver) indirection(e *pg.A_Indirection, l *queryLevel) value {
 	v := r.expr(e.Arg, l)
-	for _, n := range e.Indirection {
-		switch step := n.Node.(type) {
+	for i := 0; i < len(e.Indirection); i++ {
+		switch step := e.Indirection[i].GetNode().(type) {
 		case *pg.Node_String_:
 			v = r.fieldOrCall(v, step.String_.Sval)
 		case *pg.Node_AIndices:
-			v = r.subscript(v, step.AIndices, l)
+			end := i + 1
+			for end < len(e.Indirection) && e.Indirection[end].GetAIndices() != nil {
+				end++
+			}
+			v = r.subscripts(v, e.Indirection[i:end], l)
+			i = end - 1
 		case *pg.Node_AStar:
 			v = derived(v)
 		default:
@@ -367,16 +372,26 @@ func field(v value, name string) value {
 	return derived(v)
 }
 
-func (r *resolver) subscript(v value, s *pg.A_Indices, l *queryLevel) value {
-	lower, upper := r.expr(s.Lidx, l), r.expr(s.Uidx, l)
-	if !s.IsSlice && upper.constant && isJSON(v.typ) {
-		return r.jsonSubscript(v, upper)
+// subscripts is array[i][j], of which a slice makes the whole a slice, or
+// document['key'][i].
+func (r *resolver) subscripts(v value, nodes []*pg.Node, l *queryLevel) value {
+	slice := false
+	var indexes []value
+	for _, n := range nodes {
+		s := n.GetAIndices()
+		slice = slice || s.IsSlice
+		indexes = append(indexes, r.expr(s.Lidx, l), r.expr(s.Uidx, l))
 	}
-	out := element(v, s.IsSlice, lower, upper)
-	if !lower.None() || !upper.None() {
-		r.use(derived(lower, upper), "subscript")
+	if all := derived(indexes...); !all.None() {
+		r.use(all, "subscript")
 	}
-	return out
+	if isJSON(v.typ) && !slice {
+		for i := 1; i < len(indexes); i += 2 {
+			v = r.jsonSubscript(v, indexes[i])
+		}
+		return v
+	}
+	return element(v, slice, indexes...)
 }
 
 // arrayExpr is ARRAY[...].

@@ -64,7 +64,7 @@ func (r *resolver) jsonExtract(name string, args []value) value {
 // jsonSubscript is document['key'] and document[0].
 func (r *resolver) jsonSubscript(doc, key value) value {
 	r.st.LiteralFree = false
-	out := derived(doc)
+	out := derived(doc, key)
 	switch {
 	case key.literal:
 		out = value{Value: at(doc.Value, key.text)}

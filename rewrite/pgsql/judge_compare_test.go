@@ -160,7 +160,7 @@ func (c *comparison) wanted(u rewrite.Use) bool {
 func (c *comparison) writes() {
 	for _, w := range c.want.writes {
 		for p := range w.value.parts {
-			if p.origin != w.target && !c.flows(w, p) {
+			if !c.flows(w, p) {
 				c.release("%v goes to %v", p, w.target)
 			}
 		}

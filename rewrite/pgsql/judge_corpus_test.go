@@ -42,6 +42,10 @@ func (c *court) take(statement *pg.RawStmt, text string) {
 		c.deparsed(n.CreateTableAsStmt.Query)
 	case *pg.Node_PrepareStmt:
 		c.deparsed(n.PrepareStmt.Query)
+	case *pg.Node_TransactionStmt:
+		if n.TransactionStmt.Kind == pg.TransactionStmtKind_TRANS_STMT_PREPARE {
+			text = "ROLLBACK" // nobody would finish it
+		}
 	case *pg.Node_CreatedbStmt, *pg.Node_DropdbStmt, *pg.Node_AlterSystemStmt, *pg.Node_CreateTableSpaceStmt, *pg.Node_VacuumStmt:
 		return
 	}

@@ -430,11 +430,17 @@ func (j *judge1) subLinkCondition(t *tree, f *frame) bool {
 		}
 		columns := j.columns(j.open(t.at("subselect"), f))
 		left := j.compared(test.list("args")[0], f)
-		if len(columns) != 1 || !left.column() || !columns[0].column() {
+		switch {
+		case len(columns) != 1 || !left.column():
+			return false
+		case columns[0].fixed:
+			j.equal(left, lineage{})
+		case columns[0].column():
+			j.equal(left, columns[0])
+			j.equal(columns[0], left)
+		default:
 			return false
 		}
-		j.equal(left, columns[0])
-		j.equal(columns[0], left)
 		return true
 	}
 	return false

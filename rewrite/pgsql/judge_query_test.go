@@ -225,13 +225,17 @@ func (j *judge1) modifications(f *frame) {
 
 func (j *judge1) assignments(list []*tree, f *frame) {
 	t := f.table(f.query.number("resultRelation"))
-	j.table(f, f.query.number("resultRelation"))
+	before := j.table(f, f.query.number("resultRelation"))
 	for _, e := range list {
 		if e.flag("resjunk") {
 			continue
 		}
 		target := origin{t.oid("relid"), e.number("resno")}
-		j.out.writes = append(j.out.writes, judgedWrite{target, t.text("relkind") == "v", j.expr(e.at("expr"), f)})
+		v := eitherOf(j.expr(e.at("expr"), f))
+		for p := range before[e.number("resno")-1].parts { // where a part of it is replaced
+			delete(v.parts, p)
+		}
+		j.out.writes = append(j.out.writes, judgedWrite{target, t.text("relkind") == "v", v})
 	}
 }
 

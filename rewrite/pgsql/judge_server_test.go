@@ -123,20 +123,21 @@ func (s *judgeServer) analyse(sql string, params []string) (*tree, error) {
 	if s.conn.TxStatus() == 'T' {
 		enter, leave = "SAVEPOINT judge", "ROLLBACK TO SAVEPOINT judge; RELEASE SAVEPOINT judge"
 	}
-	rows, err := s.ask(fmt.Sprintf(`%s; CREATE FUNCTION judge.body(%s) RETURNS void BEGIN ATOMIC %s
-; END; SELECT prosqlbody::pg_catalog.text FROM pg_catalog.pg_proc WHERE proname OPERATOR(pg_catalog.=) 'body'
-AND pronamespace OPERATOR(pg_catalog.=) 'judge'::pg_catalog.regnamespace; %s`, enter, strings.Join(params, ", "), sql, leave))
-	if err != nil {
-		if s.conn.TxStatus() != 'I' {
-			if _, err := s.ask(leave); err != nil {
-				s.t.Fatalf("after %s: %v", sql, err)
-			}
-		}
-		var refused *pgconn.PgError
-		if !errors.As(err, &refused) {
-			s.t.Fatalf("%s: %v", sql, err)
-		}
+	if _, err := s.ask(enter); err != nil {
 		return nil, err
+	}
+	rows, err := s.ask(fmt.Sprintf(`CREATE FUNCTION judge.body(%s) RETURNS void BEGIN ATOMIC %s
+; END; SELECT prosqlbody::pg_catalog.text FROM pg_catalog.pg_proc WHERE proname OPERATOR(pg_catalog.=) 'body'
+AND pronamespace OPERATOR(pg_catalog.=) 'judge'::pg_catalog.regnamespace`, strings.Join(params, ", "), sql))
+	if _, err := s.ask(leave); err != nil {
+		s.t.Fatalf("after %s: %v", sql, err)
+	}
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused):
+		return nil, err
+	case err != nil:
+		s.t.Fatalf("%s: %v", sql, err)
 	}
 	body, err := readTree(*rows[0][0])
 	if err != nil {

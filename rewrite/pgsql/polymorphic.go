@@ -19,7 +19,9 @@ func returned(name string, args []value) value {
 	out := derived(args...)
 	switch at, fixed := ofArgument[name]; {
 	case fixed && at < len(args):
-		out.typ, out.row, out.elements = args[at].typ, nil, nil
+		if out.typ = args[at].typ; out.typ == "unknown" { // the other arguments decide
+			out.typ = ""
+		}
 		if fields := fieldsFrom(out, args[at]); args[at].row != nil {
 			out.row = fields
 		} else {
