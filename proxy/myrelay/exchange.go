@@ -451,6 +451,31 @@ func (a *answer) touches() bool {
 	return a.prepared != nil && !a.prepared.Open() && (a.prepared.Touches(a.at) || a.at >= a.prepared.Len())
 }
 
+// reads says whether what the server counts may tell of protected data.
+func (a *answer) reads() bool {
+	return a.prepared != nil && !a.prepared.Open() && (a.prepared.Reads(a.at) || a.at >= a.prepared.Len())
+}
+
+// updateInfo is what the server tells of an UPDATE (ER_UPDATE_INFO).
+const updateInfo = "Rows matched: %d  Changed: %d  Warnings: %d"
+
+// matchedRows makes an UPDATE count the rows that it matched in place of those
+// that it changed: whether a row changed tells whether the new value is the one
+// that it had. It returns false when that makes no difference.
+func matchedRows(ok *mywire.OK) bool {
+	var matched, changed uint64
+	var warnings int
+	if n, err := fmt.Sscanf(string(ok.Info), updateInfo, &matched, &changed, &warnings); err != nil || n != 3 {
+		return false
+	}
+	if matched == changed && ok.AffectedRows == matched {
+		return false
+	}
+	ok.AffectedRows = matched
+	ok.Info = fmt.Appendf(nil, updateInfo, matched, matched, warnings)
+	return true
+}
+
 // next is the phase behind a status.
 func (c *conn) next(status mywire.Status) phase {
 	if lexing := mywire.StatusNoBackslashEscapes | mywire.StatusANSIQuotes; (status^c.status)&lexing != 0 {
@@ -481,14 +506,16 @@ func (c *conn) ok(a *answer) (phase, error) {
 	if q := a.query(); q != nil {
 		q.Rows = int64(ok.AffectedRows)
 	}
-	touches := a.touches()
+	touches, reads := a.touches(), a.reads()
 	c.end(a, session.Succeeded)
 	next := c.next(ok.Status)
 	switch {
 	case a.muted:
 		return next, nil
-	case touches && (ok.Warnings != 0 || len(ok.Info) != 0):
+	case reads && (ok.Warnings != 0 || len(ok.Info) != 0):
 		ok.Warnings, ok.Info = 0, nil
+		return next, c.client.Write(mywire.AppendOK(nil, ok, c.agreed, false))
+	case touches && matchedRows(&ok):
 		return next, c.client.Write(mywire.AppendOK(nil, ok, c.agreed, false))
 	}
 	return next, c.server.CopyTo(c.client)

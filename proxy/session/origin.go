@@ -56,3 +56,17 @@ func Ambiguous() *Refusal {
 	r.Message = "a procedure is called among several statements of one text"
 	return r
 }
+
+// Reads says whether the statement with this index reads a column that the role
+// sees masked. One that only writes such columns does not.
+func (p *Prepared) Reads(i int) bool {
+	if i >= len(p.plans) {
+		return false
+	}
+	for _, o := range p.plans[i].Objects {
+		if o.Released != "clear" {
+			return true
+		}
+	}
+	return p.plans[i].Masked
+}
