@@ -53,7 +53,7 @@ func (d *demo) through(user string) string {
 
 // rawValues are all values of the sample's columns of one kind.
 var rawValues = sync.OnceValue(func() map[string]bool {
-	columns := []string{"mobile", "contact_mobile", "email", "id_card", "bank_card", "name", "legal_person", "address", "credit_code"}
+	columns := []string{"mobile", "contact_mobile", "email", "id_card", "bank_card", "name", "legal_person", "address", "ship_to", "credit_code"}
 	values := make(map[string]bool)
 	for _, table := range sample.Tables(1, labCustomers) {
 		for row := range table.Rows {
