@@ -19,6 +19,7 @@ import (
 
 	"sqlveil/auditlog"
 	"sqlveil/auditlog/chain"
+	"sqlveil/masking"
 	"sqlveil/protocol"
 	"sqlveil/protocol/pgwire"
 	"sqlveil/protocol/pgwire/pgwiretest"
@@ -673,3 +674,114 @@ func TestSubjects(t *testing.T) {
 
 // maxNamed is how many persons the record of a statement names.
 const maxNamed = 200
+
+// A client may begin with TLS if it names the protocol in the handshake.
+func TestDirectTLS(t *testing.T) {
+	r := newRig(t)
+	pair, err := r.Authority.Server("localhost", "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.X509KeyPair(pair.Certificate, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, addr := r.proxy(t, func(relay *Relay) {
+		relay.ClientTLSMod = TLSRequire
+		relay.ClientTLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{certificate}} }
+	})
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(r.Authority.PEM)
+	for name, tt := range map[string]struct {
+		protocols []string
+		in        bool
+	}{"with the protocol's name": {[]string{pgwire.ALPN}, true}, "with another name": {[]string{"h2"}, false}, "without": {nil, false}} {
+		t.Run(name, func(t *testing.T) {
+			nc, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: roots, NextProtos: tt.protocols})
+			if err != nil {
+				if tt.in {
+					t.Error(err)
+				}
+				return
+			}
+			defer nc.Close()
+			if err := nc.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := nc.Write(pgwire.AppendStartup(nil, pgwire.Version30, []pgwire.Parameter{{Name: "user", Value: "dba"}, {Name: "database", Value: r.database}})); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 1)
+			if _, err := nc.Read(b); tt.in != (err == nil && b[0] == pgwire.MsgAuthentication) {
+				t.Errorf("got %q, %v", b, err)
+			}
+		})
+	}
+}
+
+// The name in a client's certificate is part of the caller.
+func TestClientCertificate(t *testing.T) {
+	r := newRig(t)
+	pair, err := r.Authority.Server("localhost", "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.X509KeyPair(pair.Certificate, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorities := x509.NewCertPool()
+	authorities.AppendCertsFromPEM(r.Authority.PEM)
+	_, addr := r.proxy(t, func(relay *Relay) {
+		relay.ClientTLSMod = TLSPrefer
+		relay.ClientTLS = func() *tls.Config {
+			return &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: authorities, ClientAuth: tls.VerifyClientCertIfGiven}
+		}
+	})
+	spec := policySpec
+	spec.Callers = []masking.CallerSpec{{User: "analyst", Certificate: "boss", Role: "dba"}, {User: "analyst", Role: "analyst"}}
+	r.policy.Store(compiled(t, spec))
+	for name, want := range map[string]string{"boss": "13800000001", "clerk": "138****0001", "": "138****0001"} {
+		config, err := pgx.ParseConfig(proxytest.PostgresDSN(addr, "analyst", r.database))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.TLSConfig = &tls.Config{RootCAs: authorities, ServerName: "localhost"}
+		if name != "" {
+			pair, err := r.Authority.Client(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own, err := tls.X509KeyPair(pair.Certificate, pair.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.TLSConfig.Certificates = []tls.Certificate{own}
+		}
+		conn, err := pgx.ConnectConfig(soon(t), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := value(t, conn, "SELECT mobile FROM person WHERE id = 1"); got != want {
+			t.Errorf("certificate %q: %s, want %s", name, got, want)
+		}
+		conn.Close(soon(t))
+	}
+}
+
+// Unix sockets on the server's side; TLS is not asked for there.
+func TestUnixSocket(t *testing.T) {
+	r := newRig(t)
+	_, addr := r.proxy(t, func(relay *Relay) {
+		relay.Network, relay.Address = "unix", filepath.Join(r.Directory, fmt.Sprintf(".s.PGSQL.%d", r.Port))
+		relay.ServerTLSMod = TLSRequire
+	})
+	conn, err := pgx.Connect(soon(t), proxytest.PostgresDSN(addr, "analyst", r.database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(soon(t))
+	if got := value(t, conn, "SELECT mobile FROM person WHERE id = 1"); got != "138****0001" {
+		t.Errorf("got %s", got)
+	}
+}
