@@ -1,4 +1,5 @@
-# make demo      try it: a PostgreSQL of its own, the proxy, three roles
+# make demo      try it: a PostgreSQL of its own, the proxy, three roles; without a
+#                terminal it does not wait but checks every shown value
 # make build     bin/sqlveil
 # make test      every test; installs servers and clients that are missing
 # make lint      gofumpt, go vet, staticcheck
@@ -24,7 +25,7 @@ build:
 demo:
 	@.ci/install demo
 	go build -o bin/sqlveil ./proxy
-	bin/sqlveil demo
+	@if [ -t 0 ] && [ -t 1 ]; then bin/sqlveil demo; else bin/sqlveil demo --once; fi
 
 test:
 	@.ci/install test
