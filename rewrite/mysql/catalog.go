@@ -44,6 +44,7 @@ type Relation struct {
 	Kind         RelationKind
 	Columns      []*Column
 	Definition   string // the query of a view, with every name qualified
+	Temporary    bool   // of one session alone
 	System       bool   // of the server's own schemas: labelled column by column, never looked into
 	engineID     string // what the storage engine calls the table, "" when unknown
 	query        func() viewQuery

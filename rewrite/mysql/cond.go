@@ -39,7 +39,7 @@ func (r *resolver) condition(n ast.ExprNode, l *level) {
 		r.isNull(r.expr(e.Expr, l), clause)
 		return
 	case *ast.PatternInExpr:
-		r.in_(e, l, clause)
+		r.inCondition(e, l, clause)
 		return
 	case *ast.CompareSubqueryExpr:
 		if e.Op == opcode.EQ && !e.All {
@@ -115,9 +115,9 @@ func comparesAlike(a, b typeKind) bool {
 	return a == b || a.number() && b.number() || a != typeUnknown && b != typeUnknown && !a.number() && !b.number()
 }
 
-// in_ records col IN (constants), an equality, and col IN (SELECT col ...), an
+// inCondition records col IN (constants), an equality, and col IN (SELECT col ...), an
 // equality join.
-func (r *resolver) in_(e *ast.PatternInExpr, l *level, clause string) {
+func (r *resolver) inCondition(e *ast.PatternInExpr, l *level, clause string) {
 	left := r.expr(e.Expr, l)
 	if e.Sel != nil {
 		r.inSubquery(left, e.Sel, l, clause)

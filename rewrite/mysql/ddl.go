@@ -140,6 +140,7 @@ func (r *resolver) createTable(s *ast.CreateTableStmt, l *level) {
 	if s.TemporaryKeyword != ast.TemporaryNone {
 		r.kind("CREATE TEMPORARY TABLE")
 		r.st.Effect.End = false
+		r.shadows(s.Table)
 	}
 	r.tableOptions(s.Options)
 	r.columnDefinitions(s.Cols)
@@ -152,6 +153,15 @@ func (r *resolver) createTable(s *ast.CreateTableStmt, l *level) {
 		for _, c := range r.query(s.Select, l) {
 			r.flow(c.value, "a new table")
 		}
+	}
+}
+
+// shadows refuses a temporary table with the name of another table: which of the
+// two a statement means would then be the session's secret.
+func (r *resolver) shadows(n *ast.TableName) {
+	schema := orElse(n.Schema.O, r.schema)
+	if rel := r.catalog.Relation(schema, n.Name.O); rel != nil && !rel.Temporary {
+		r.refuseKind("a temporary table with the name of another table")
 	}
 }
 

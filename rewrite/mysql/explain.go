@@ -78,7 +78,21 @@ func (r *resolver) explained(at int, analyze bool, format, extra string) []colum
 	}
 	r.st.Effect.Explain = true
 	r.kind("EXPLAIN")
-	return (&showing{columns: explainColumns(r.mode, analyze, format, extra)}).result(r.mode, false)
+	columns := (&showing{columns: explainColumns(r.mode, analyze, format, extra)}).result(r.mode, false)
+	if len(columns) == 1 {
+		columns[0].value = conditions(inner)
+	}
+	return columns
+}
+
+// conditions is what a plan in JSON or as a tree shows: conditions with the
+// values of columns put in that the server has read already.
+func conditions(st *rewrite.Statement) value {
+	var out value
+	for _, u := range st.Uses {
+		out = derived(out, value{Value: rewrite.Of(u.Column)})
+	}
+	return out.of(typeText)
 }
 
 // explainColumns are the columns of a plan.

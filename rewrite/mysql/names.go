@@ -2,10 +2,12 @@ package mysql
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
+	"sqlveil/masking"
 	"sqlveil/rewrite"
 )
 
@@ -27,9 +29,24 @@ func (r *resolver) relation(schema, table string) *Relation {
 	if rel := r.catalog.Relation(schema, table); rel != nil {
 		return rel
 	}
+	if r.mode.flavour == flavourMariaDB && r.catalog.HasSchema(schema) && sequenceTable.MatchString(table) {
+		return numbers
+	}
 	r.noTable(schema, table)
 	return nil
 }
+
+// sequenceTable matches the tables that MariaDB makes up when they are named:
+// they hold numbers.
+//
+// https://mariadb.com/kb/en/sequence-storage-engine/
+var sequenceTable = regexp.MustCompile(`^seq_[0-9]+_to_[0-9]+(_step_[0-9]+)?$`)
+
+// numbers stands for any of them.
+var numbers = &Relation{Kind: BaseTable, System: true, Columns: []*Column{{
+	TableColumn: rewrite.TableColumn{Name: masking.Column{Table: "seq", Name: "seq"}, Type: "bigint", System: true},
+	kind:        typeInteger, digits: integerDigits, unsigned: true, notNull: true,
+}}}
 
 func (r *resolver) noTable(schema, table string) {
 	why := rewrite.Refusal{Code: rewrite.CodeUnknownName, SQLState: "42S02", Message: fmt.Sprintf("Table '%s.%s' doesn't exist", schema, table)}

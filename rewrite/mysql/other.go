@@ -18,7 +18,7 @@ func (r *resolver) otherStatement(l *level) (columns []column, rows bool) {
 			return r.syntax(l)
 		}
 	case "USE":
-		r.use_()
+		r.useDatabase()
 		return nil, false
 	case "BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA":
 		if r.transaction() {
@@ -61,8 +61,8 @@ func (r *resolver) otherStatement(l *level) (columns []column, rows bool) {
 	return nil, true
 }
 
-// use_ is USE.
-func (r *resolver) use_() {
+// useDatabase is USE.
+func (r *resolver) useDatabase() {
 	r.kind("USE")
 	r.st.Effect.Path = true
 	name, ok := r.in.identifier(1)

@@ -49,7 +49,7 @@ func (r *resolver) set(l *level) (columns []column, rows bool) {
 	}
 	in := l.under()
 	for _, v := range s.Variables {
-		r.assignment1(v, in)
+		r.assignSetting(v, in)
 	}
 	return nil, false
 }
@@ -108,8 +108,8 @@ func (r *resolver) setStatement(l *level) (columns []column, rows bool) {
 	return r.run(l)
 }
 
-// assignment1 is one assignment of SET.
-func (r *resolver) assignment1(a *ast.VariableAssignment, l *level) {
+// assignSetting is one assignment of SET.
+func (r *resolver) assignSetting(a *ast.VariableAssignment, l *level) {
 	name := strings.ToLower(a.Name)
 	var v value
 	text, isText := settingText(a.Value)

@@ -37,7 +37,7 @@ func (c *Catalogs) withTemporary(ctx context.Context, ask Ask, tables []TableNam
 		if rows, err = ask(ctx, "SHOW FULL COLUMNS FROM "+full); err != nil {
 			return nil, fmt.Errorf("temporary table %s: %w", full, err)
 		}
-		rel := &Relation{ID: firstTemporary + uint32(i), Schema: t.Schema, Name: t.Name, Kind: BaseTable}
+		rel := &Relation{ID: firstTemporary + uint32(i), Schema: t.Schema, Name: t.Name, Kind: BaseTable, Temporary: true}
 		for j, cells := range rows {
 			r := row{cells}
 			column := newColumn(rel, r.text(0), dataType(r.text(1)), r.text(1))
