@@ -20,6 +20,9 @@ func (d *down) error(e *entry) error {
 		outcome.SQLState = session.StateOf(e.refusal)
 	}
 	quotes := d.quotes(e)
+	if e.kind.prepares() && e.refusal == nil && !e.probe && e.prepared != nil {
+		d.session.Failed(e.prepared, diagnostic.Code)
+	}
 	d.endStatement(e, outcome)
 	e.at++
 	d.endAll(e, session.Outcome{Ended: "skipped"})

@@ -85,6 +85,15 @@ func (k kind) batched() bool {
 	return true
 }
 
+// prepares says whether a message comes before the execution of a statement.
+func (k kind) prepares() bool {
+	switch k {
+	case parse, bind, describeStatement, describePortal:
+		return true
+	}
+	return false
+}
+
 // An entry is a message that the server has to answer. Once it is pushed it
 // belongs to the down pump.
 type entry struct {

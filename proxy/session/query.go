@@ -150,3 +150,19 @@ func (s *Session) finished(q *Query, ok bool) {
 		s.names.apply(&Change{Kind: PortalName, All: true})
 	}
 }
+
+// Failed puts on record that a statement failed before it was executed: the
+// server could not parse it, or not with these parameters. It is called on the
+// down side.
+func (s *Session) Failed(p *Prepared, state string) {
+	if len(p.plans) == 0 {
+		return
+	}
+	s.options.Metrics.Failed.Add(1)
+	q := &Query{plan: p.plans[0], sub: 1, how: Extended, length: len(p.Text), open: p.Open()}
+	e := &s.end
+	e.Reset()
+	q.describe(e, p)
+	e.Result.SQLState = state
+	s.append(e, auditlog.QueryEnd, false)
+}
