@@ -106,10 +106,11 @@ func (a *analysis) statement(raw *pg.RawStmt) *rewrite.Statement {
 	normal, _ := normalise(a.text[start:end])
 	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: start, End: end, LiteralFree: true}
 	r := &resolver{
-		catalog: a.scope.Catalog.(*Catalog), scope: a.scope, path: a.path, st: st, changed: a.changed, made: a.made,
+		catalog: a.scope.Catalog.(*Catalog), scope: a.scope, path: a.path, session: a.path, st: st, changed: a.changed, made: a.made,
 		foretold: a.pathSet, steps: new(int), prepared: preparedText(a.text[start:end]),
 	}
 	r.statement(raw.Stmt)
+	r.settle()
 	a.after(r, raw.Stmt)
 	for i := range st.Unknown {
 		st.Unknown[i].Position = a.characters(st.Unknown[i].Position)

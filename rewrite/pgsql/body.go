@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -200,16 +201,15 @@ func indexOf(list []string, s string) int {
 // last statement.
 func (r *resolver) sqlFunction(f *Function, args []value, l *queryLevel) value {
 	text := f.Source
-	path := r.functionPath(f)
 	if f.Body != "" {
-		text, path = standardBody(f.Body), f.Path
+		text = standardBody(f.Body)
 	}
 	stmts, err := parse(text)
 	if err != nil {
 		return r.opaque(f, args, "its body cannot be parsed")
 	}
 	var columns []column
-	r.within(path, func() {
+	r.within(r.functionPaths(f), func() {
 		for _, s := range stmts {
 			columns = r.bodyStatement(s.Stmt, l)
 		}
@@ -217,26 +217,55 @@ func (r *resolver) sqlFunction(f *Function, args []value, l *queryLevel) value {
 	return r.result(f, columns)
 }
 
-// within runs resolve under another search path, one level deeper.
-func (r *resolver) within(path []string, resolve func()) {
-	outer, reads := r.path, r.st.Effect.ReadsPath
-	r.path = path
+// bodyPaths are the search paths of a function's body.
+type bodyPaths struct {
+	names     []string // that the names in it are looked up along
+	session   []string // in force while it runs
+	inherited bool     // both are the caller's
+	foretold  bool     // names is what a setting makes it, as far as the schemas in it may be used
+	asOwner   bool     // $user in it is not the session's user
+}
+
+// within runs resolve under other search paths, one level deeper.
+func (r *resolver) within(p bodyPaths, resolve func()) {
+	path, session, reads, foretold, asOwner := r.path, r.session, r.st.Effect.ReadsPath, r.foretold, r.asOwner
+	r.path, r.session, r.foretold, r.asOwner = p.names, p.session, p.foretold || p.inherited && foretold, p.asOwner || p.inherited && asOwner
+	r.st.Effect.ReadsPath = false
 	r.depth++
 	resolve()
 	r.depth--
-	r.path = outer
+	r.path, r.session, r.foretold, r.asOwner = path, session, foretold, asOwner
+	r.bodyReads = r.bodyReads || p.inherited && r.st.Effect.ReadsPath
 	r.st.Effect.ReadsPath = reads || r.st.Effect.ReadsPath
 }
 
-// functionPath is the search path that a function's body sees: its own SET
-// clause, else the caller's.
-func (r *resolver) functionPath(f *Function) []string {
+// settle refuses a statement whose bodies look for names along the session's
+// search path while something in it changes that path, or what is found there:
+// which comes first is not known.
+func (r *resolver) settle() {
+	if r.bodyReads && (r.movesPath || r.bodyDefines) {
+		r.unknown(rewrite.Refusal{
+			Code: rewrite.CodeUnpredicted, Message: "a function looks for names along the search path while the statement changes what is found there",
+			Hint: "Send what changes it as a statement of its own.",
+		})
+	}
+}
+
+// functionPaths are what a function's body sees: the path of its own SET clause,
+// else the caller's. The names in a standard body were looked up long ago.
+func (r *resolver) functionPaths(f *Function) bodyPaths {
+	p := bodyPaths{names: r.session, session: r.session, inherited: true, asOwner: f.SecurityDefiner}
 	for _, setting := range f.Config {
 		if list, ok := strings.CutPrefix(setting, "search_path="); ok {
-			return r.effectivePath(splitPath(list))
+			listed := splitPath(list)
+			path := r.effectivePath(listed)
+			p = bodyPaths{names: path, session: path, foretold: true, asOwner: f.SecurityDefiner && slices.Contains(listed, "$user")}
 		}
 	}
-	return r.path
+	if f.Body != "" {
+		p.names, p.inherited, p.foretold, p.asOwner = f.Path, false, false, false
+	}
+	return p
 }
 
 // standardBody makes plain statements of a SQL-standard function body as the
@@ -250,16 +279,31 @@ func standardBody(body string) string {
 	return strings.TrimSuffix(body, "END")
 }
 
-// bodyStatement resolves one statement of a body; what it does to the session
-// or to tables is the caller's doing.
+// bodyStatement resolves one statement of a body. Of what it is only the effects
+// are the whole statement's.
 func (r *resolver) bodyStatement(n *pg.Node, l *queryLevel) []column {
-	switch n.GetNode().(type) {
+	kind, rows, defines := r.st.Kind, r.st.Rows, r.st.Effect.Catalog
+	r.st.Effect.Catalog = false
+	columns := r.bodyColumns(n, l)
+	r.bodyDefines = r.bodyDefines || r.st.Effect.Catalog
+	r.st.Kind, r.st.Rows, r.st.Effect.Catalog = kind, rows, defines || r.st.Effect.Catalog
+	return columns
+}
+
+// bodyColumns are what a statement of a body returns.
+func (r *resolver) bodyColumns(n *pg.Node, l *queryLevel) []column {
+	switch s := n.GetNode().(type) {
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt:
 		return r.query(n, l)
+	case *pg.Node_CallStmt:
+		return r.called(s.CallStmt, l)
+	case *pg.Node_ExplainStmt, *pg.Node_PrepareStmt, *pg.Node_ExecuteStmt, *pg.Node_DeclareCursorStmt, *pg.Node_FetchStmt,
+		*pg.Node_CopyStmt, *pg.Node_VariableShowStmt, *pg.Node_DoStmt: // what it returns is no query's of the body
+		r.unsupported("a statement about a statement in a function's body")
 	case nil:
-		return nil
+	default:
+		r.utility(n, l)
 	}
-	r.utility(n, l)
 	return nil
 }
 

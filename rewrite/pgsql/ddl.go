@@ -246,7 +246,7 @@ func (r *resolver) partitionBound(b *pg.PartitionBoundSpec) {
 // what may be.
 func (r *resolver) expressionOnly(n *pg.Node) {
 	scratch := &rewrite.Statement{}
-	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: scratch, depth: r.depth, steps: r.steps}
+	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, session: r.session, st: scratch, depth: r.depth, steps: r.steps}
 	v := inner.expr(n, &queryLevel{from: &namespace{}})
 	r.flow(nil, v, "the definition of a table")
 	for _, u := range scratch.Unknown {

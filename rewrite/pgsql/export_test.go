@@ -9,7 +9,7 @@ func ResultTypes(scope rewrite.Scope, text string) []string {
 	if err != nil || len(stmts) != 1 {
 		return nil
 	}
-	r := &resolver{catalog: scope.Catalog.(*Catalog), scope: &scope, path: scope.SearchPath, st: &rewrite.Statement{}}
+	r := &resolver{catalog: scope.Catalog.(*Catalog), scope: &scope, path: scope.SearchPath, session: scope.SearchPath, st: &rewrite.Statement{}}
 	var types []string
 	for _, c := range r.query(stmts[0].Stmt, nil) {
 		types = append(types, c.value.typ)

@@ -100,7 +100,7 @@ func (r *resolver) generated(rel *Relation, c *ColumnInfo, v value) value {
 		t.columns = append(t.columns, column{name: other.Name.Name, value: r.columnValue(other)})
 	}
 	// What can fail in it failed when the row was written.
-	computed := &resolver{catalog: r.catalog, scope: r.scope, path: rel.Path, st: &rewrite.Statement{}, depth: r.depth, steps: r.steps}
+	computed := &resolver{catalog: r.catalog, scope: r.scope, path: rel.Path, session: r.session, st: &rewrite.Statement{}, depth: r.depth, steps: r.steps}
 	targets := stmts[0].Stmt.GetSelectStmt().GetTargetList()
 	for _, made := range computed.targets(targets, &queryLevel{from: namespaceOf(t)}) {
 		v.Value = rewrite.Value{Plain: v.Plain, Derived: derived(v, made.value).Derived}
@@ -169,7 +169,7 @@ func (r *resolver) definition(query *pg.Node, printed []string) []column {
 	r.depth++
 	columns := r.query(query, nil)
 	r.depth--
-	r.path, r.st.Effect.ReadsPath = path, reads
+	r.path, r.st.Effect.ReadsPath = path, reads || r.bodyReads
 	return columns
 }
 

@@ -159,8 +159,9 @@ func (r *resolver) show(s *pg.VariableShowStmt) {
 // inner resolves the statement that another one speaks of as a statement of its own.
 func (r *resolver) inner(n *pg.Node) *rewrite.Statement {
 	st := &rewrite.Statement{Text: r.st.Text, Fingerprint: r.st.Fingerprint, LiteralFree: true}
-	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, st: st, depth: r.depth, steps: r.steps}
+	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, session: r.session, st: st, depth: r.depth, steps: r.steps}
 	inner.statement(n)
+	inner.settle()
 	r.st.LiteralFree = r.st.LiteralFree && st.LiteralFree
 	r.st.Effect.ReadsPath = r.st.Effect.ReadsPath || st.Effect.ReadsPath
 	return st
@@ -249,11 +250,14 @@ func defBool(e *pg.DefElem) bool {
 
 // callStatement is CALL: a row of the procedure's OUT arguments comes back.
 func (r *resolver) callStatement(s *pg.CallStmt, l *queryLevel) {
-	l = l.under()
-	v := r.call(s.Funccall, l)
-	columns := r.outColumns(s.Funccall, v)
+	columns := r.called(s, l)
 	r.st.Rows = len(columns) > 0
 	r.returns(columns)
+}
+
+// called are the columns that a CALL returns.
+func (r *resolver) called(s *pg.CallStmt, l *queryLevel) []column {
+	return r.outColumns(s.Funccall, r.call(s.Funccall, l.under()))
 }
 
 // copy is COPY. Only to and from the client: files and programs are the server's.

@@ -55,6 +55,13 @@ func (r *resolver) relation(v *pg.RangeVar) *Relation {
 			r.unpredicted(v.Relname) // the server passes over a schema that the user may not use
 			return nil
 		}
+		if r.asOwner && !rel.System && r.catalog.namesakes(v.Relname) > 1 {
+			r.unknown(rewrite.Refusal{
+				Code: rewrite.CodeUnpredicted, Message: fmt.Sprintf("which %q a function means that runs as its owner is not known", v.Relname),
+				Hint: "Set search_path in the function's definition.",
+			})
+			return nil
+		}
 		return rel
 	}
 	return r.noRelation(v.Relname, v.Location)
@@ -164,7 +171,7 @@ func (r *resolver) userFunctions(schema, name string) []*Function {
 			if f.Schema == schema {
 				out = append(out, f)
 			}
-		case r.path == nil || slices.Contains(r.path, f.Schema):
+		case r.path == nil || r.asOwner || slices.Contains(r.path, f.Schema):
 			// temporary functions are never found by a bare name
 			if !strings.HasPrefix(f.Schema, "pg_temp") {
 				out = append(out, f)

@@ -16,7 +16,7 @@ import (
 // variable may hold anything that any statement puts into it, and the result
 // anything that the body reads.
 func (r *resolver) plpgsqlFunction(f *Function, args []value, l *queryLevel) value {
-	pool, why := r.plpgsqlBody(r.plpgsqlText(f), r.functionPath(f), l)
+	pool, why := r.plpgsqlBody(r.plpgsqlText(f), r.functionPaths(f), l)
 	if why != "" {
 		return r.opaque(f, args, why)
 	}
@@ -71,7 +71,7 @@ func quoteLiteral(s string) string { return "'" + strings.ReplaceAll(s, "'", "''
 // plpgsqlBody resolves every statement and expression of a body, CREATE
 // FUNCTION or DO. read is everything that any of them yields; why is not empty
 // when the body cannot be resolved.
-func (r *resolver) plpgsqlBody(text string, path []string, l *queryLevel) (read value, why string) {
+func (r *resolver) plpgsqlBody(text string, paths bodyPaths, l *queryLevel) (read value, why string) {
 	tree, err := pg.ParsePlPgSqlToJSON(text)
 	if err != nil {
 		return value{}, "its body cannot be parsed"
@@ -84,7 +84,7 @@ func (r *resolver) plpgsqlBody(text string, path []string, l *queryLevel) (read 
 	}
 	l.args.variables = true
 	b := plpgsqlBody{r: r, l: l, vars: l.args.byName, parsed: map[string][]*pg.RawStmt{}}
-	r.within(path, func() {
+	r.within(paths, func() {
 		for _, f := range functions {
 			b.declare(f.Function["datums"])
 		}
@@ -350,7 +350,7 @@ func (r *resolver) do(s *pg.DoStmt) {
 	why := "it is written in " + language
 	if language == "plpgsql" {
 		l := &queryLevel{from: &namespace{}, args: &boundArguments{byName: map[string]value{}}}
-		_, why = r.plpgsqlBody("DO "+quoteLiteral(source), r.path, l)
+		_, why = r.plpgsqlBody("DO "+quoteLiteral(source), bodyPaths{names: r.path, session: r.session, inherited: true}, l)
 	}
 	if why != "" {
 		r.unknown(rewrite.Refusal{

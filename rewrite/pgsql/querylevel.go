@@ -109,16 +109,23 @@ func (l *queryLevel) param(n int) value {
 type resolver struct {
 	catalog  *Catalog
 	scope    *rewrite.Scope
-	path     []string // the search path at this statement
+	path     []string // the search path that names are looked up along
+	session  []string // the one in force while it runs: a definition's own names do not follow it
 	st       *rewrite.Statement
 	depth    int         // of views and function bodies being resolved
 	makes    *Relation   // the table that this statement makes, when that is all it does to names
 	prepared string      // the text behind PREPARE ... AS
 	made     []*Relation // tables that earlier statements of the same text make
 	newPath  []string    // what SET search_path makes it, nil when it does not or that is not known
-	samePath bool        // Effect.Path is about other settings than the search path
-	foretold bool        // path is what a SET makes it, as far as the schemas in it may be used
-	steps    *int        // done so far on the whole statement
+
+	movesPath   bool // something in the statement sets the search path, or what it depends on
+	bodyReads   bool // a function's body looks for names along the session's own search path
+	bodyDefines bool // a function's body changes definitions
+
+	samePath bool // Effect.Path is about other settings than the search path
+	foretold bool // path is what a SET makes it, as far as the schemas in it may be used
+	asOwner  bool // $user in it is not the session's user
+	steps    *int // done so far on the whole statement
 	calls    map[uint32]*activation
 	changed  bool // an earlier statement of the same text changes definitions
 

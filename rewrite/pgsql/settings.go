@@ -37,6 +37,7 @@ func (r *resolver) setting(name string, values []string, given bool) {
 	switch name {
 	case "search_path", "role", "session_authorization", "schema", "transaction_isolation":
 		r.st.Effect.Path = true
+		r.movesPath = r.movesPath || name != "transaction_isolation"
 		if name == "search_path" && given {
 			r.newPath = r.effectivePath(values)
 		}
@@ -121,6 +122,7 @@ func (r *resolver) setConfig(args []value) {
 		if len(args) != 3 || !args[1].literal || fixedValue(args[1].text) {
 			r.unsupported("set_config of a setting that is not a constant")
 		}
+		r.movesPath = true
 		return
 	}
 	if args[1].literal {
@@ -129,6 +131,8 @@ func (r *resolver) setConfig(args []value) {
 		return
 	}
 	switch name := strings.ToLower(args[0].text); {
+	case name == "search_path", name == "role", name == "session_authorization":
+		r.movesPath = true
 	case name == "standard_conforming_strings", name == "client_encoding", name == "names", fixedSetting(name):
 		r.refuseSetting(args[0].text, "Set it to a constant.")
 	}

@@ -23,3 +23,12 @@ CREATE FUNCTION hr.dynamic(q text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE m
 CREATE FUNCTION hr.rich(p int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN IF (SELECT pay FROM hr.person WHERE id = p) > 100 THEN RETURN true; END IF; RETURN false; END $$;
 CREATE PROCEDURE hr.rename_team(t int, n text) LANGUAGE sql AS 'UPDATE hr.team SET title = n WHERE id = t';
 CREATE FUNCTION hr.one_team(t int, OUT found hr.team) LANGUAGE sql STABLE AS 'SELECT * FROM hr.team WHERE id = t';
+-- Bodies whose names follow the search path.
+SET check_function_bodies = off;
+CREATE FUNCTION hr.team_of(p int) RETURNS int LANGUAGE sql STABLE AS 'SELECT team FROM person WHERE id = p';
+CREATE FUNCTION hr.note_of(p int) RETURNS text LANGUAGE sql STABLE AS 'SELECT note FROM person WHERE id = p';
+CREATE VIEW hr.notes AS SELECT p.id, hr.note_of(p.id) AS note FROM archive.person p;
+CREATE FUNCTION hr.pinned(p int) RETURNS text LANGUAGE sql STABLE SET search_path = archive AS 'SELECT name FROM person WHERE id = p';
+CREATE FUNCTION hr.doubtful(p int) RETURNS text LANGUAGE sql STABLE SET search_path = archive, hr AS 'SELECT note FROM person WHERE id = p';
+CREATE FUNCTION hr.as_owner(p int) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT mail FROM person WHERE id = p';
+CREATE FUNCTION hr.explains() RETURNS SETOF text LANGUAGE plpgsql AS $$ DECLARE t text; BEGIN FOR t IN EXPLAIN ANALYZE SELECT 1 FROM hr.person WHERE mail = 'a' LOOP RETURN NEXT t; END LOOP; END $$;
