@@ -461,11 +461,17 @@ const updateInfo = "Rows matched: %d  Changed: %d  Warnings: %d"
 
 // matchedRows makes an UPDATE count the rows that it matched in place of those
 // that it changed: whether a row changed tells whether the new value is the one
-// that it had. It returns false when that makes no difference.
-func matchedRows(ok *mywire.OK) bool {
+// that it had. It returns false when that makes no difference. Servers measure the
+// text also where its end is that of the packet.
+func (c *conn) matchedRows(ok *mywire.OK) bool {
+	info := ok.Info
+	measured := !c.agreed.Has(mywire.CapSessionTrack) && len(info) > 0 && int(info[0]) == len(info)-1
+	if measured {
+		info = info[1:]
+	}
 	var matched, changed uint64
 	var warnings int
-	if n, err := fmt.Sscanf(string(ok.Info), updateInfo, &matched, &changed, &warnings); err != nil || n != 3 {
+	if n, err := fmt.Sscanf(string(info), updateInfo, &matched, &changed, &warnings); err != nil || n != 3 {
 		return false
 	}
 	if matched == changed && ok.AffectedRows == matched {
@@ -473,6 +479,9 @@ func matchedRows(ok *mywire.OK) bool {
 	}
 	ok.AffectedRows = matched
 	ok.Info = fmt.Appendf(nil, updateInfo, matched, matched, warnings)
+	if measured {
+		ok.Info = protocol.AppendLenencString(nil, ok.Info)
+	}
 	return true
 }
 
@@ -507,15 +516,16 @@ func (c *conn) ok(a *answer) (phase, error) {
 		q.Rows = int64(ok.AffectedRows)
 	}
 	touches, reads := a.touches(), a.reads()
+	altered := touches && c.matchedRows(&ok)
 	c.end(a, session.Succeeded)
 	next := c.next(ok.Status)
 	switch {
 	case a.muted:
 		return next, nil
-	case reads && (ok.Warnings != 0 || len(ok.Info) != 0):
+	case reads && (altered || ok.Warnings != 0 || len(ok.Info) != 0):
 		ok.Warnings, ok.Info = 0, nil
 		return next, c.client.Write(mywire.AppendOK(nil, ok, c.agreed, false))
-	case touches && matchedRows(&ok):
+	case altered:
 		return next, c.client.Write(mywire.AppendOK(nil, ok, c.agreed, false))
 	}
 	return next, c.server.CopyTo(c.client)

@@ -164,8 +164,8 @@ func (c *conn) badStart(err error) error {
 	return &session.EndError{Why: "client gone", Err: err} // a port scan, a health check
 }
 
-// startClientTLS starts TLS with a client that asked for it. The packet that asked
-// is still in the buffer and must be all that is there.
+// startClientTLS starts TLS with a client that asked for it. Nobody answers that:
+// what follows in the buffer is the start of the handshake, and read as such.
 func (c *conn) startClientTLS(ctx context.Context) error {
 	if err := c.client.Discard(); err != nil {
 		return err
@@ -173,7 +173,7 @@ func (c *conn) startClientTLS(ctx context.Context) error {
 	config := c.relay.ClientTLS().Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.SessionTicketsDisabled = true // a client's certificate is looked at anew each time
-	return c.client.Transport().StartTLSServer(ctx, config)
+	return c.client.Transport().StartDirectTLS(ctx, config)
 }
 
 // encrypt starts TLS towards the server as the mode says. It never falls back from
