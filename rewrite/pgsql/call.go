@@ -76,6 +76,9 @@ func (r *resolver) callNamed(schema, name string, f *pg.FuncCall, args []value) 
 	var out value
 	if known {
 		out = r.builtin(name, f, args)
+		users = slices.DeleteFunc(users, func(f *Function) bool {
+			return f.Extension != "" && !f.Variadic && !r.accept(f.InTypes, args)
+		})
 	}
 	if len(users) > 0 {
 		if schema == "" {
@@ -219,6 +222,9 @@ func (r *resolver) operatorFunctions(names []*pg.Node, args []value) (returns st
 		case schema == "" && r.path != nil && !slices.Contains(r.path, op.Schema):
 			continue
 		}
+		if op.Extension != "" && !r.accept([]uint32{op.Left, op.Right}, operandsOf(name, args)) {
+			continue
+		}
 		users = true
 		f := r.catalog.FunctionByOID(op.Function)
 		if f == nil { // it is a built-in function under another sign
@@ -237,6 +243,46 @@ func (r *resolver) operatorFunctions(names []*pg.Node, args []value) (returns st
 		return ""
 	}
 	return returns
+}
+
+// operandsOf are the operands of an operator, the missing left one too. A literal
+// is of the other one's type if there is a built-in operator of that name for
+// two of them: the server looks for that first.
+func operandsOf(name string, args []value) []value {
+	if len(args) == 1 {
+		return []value{{}, args[0]}
+	}
+	left, right := args[0], args[1]
+	if typ, ok := besideLiteral(left.typ, right.typ); ok && judgeOperation(name, typ, typ, geometric(typ)).Known {
+		left.typ, right.typ = typ, typ
+	}
+	return []value{left, right}
+}
+
+// accept says whether what is declared for these types may be called with the
+// values. A type of an extension does not take a value of another type unless a
+// cast is at hand that needs no writing down.
+func (r *resolver) accept(declared []uint32, args []value) bool {
+	for i, v := range args {
+		if i < len(declared) && !r.acceptOne(declared[i], v) {
+			return false
+		}
+	}
+	return len(args) <= len(declared)
+}
+
+func (r *resolver) acceptOne(declared uint32, v value) bool {
+	t := r.catalog.TypeByOID(declared)
+	switch {
+	case t == nil || v.typ == "" || v.typ == "unknown":
+		return true
+	case t.Schema == systemSchema:
+		return accepts(t.Name, v.typ)
+	}
+	return slices.ContainsFunc(r.catalog.UserCasts(), func(c *Cast) bool {
+		source := r.catalog.TypeByOID(c.Source)
+		return c.Target == declared && c.Context == 'i' && (source == nil || source.Name == v.typ)
+	})
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,17 +75,22 @@ func (r *resolver) exprs(nodes []*pg.Node, l *queryLevel) []value {
 	return out
 }
 
+// mostSmall is how large a small number is, and the inverse of how small.
+const mostSmall = 10_000
+
 func constant(c *pg.A_Const) value {
 	switch k := c.GetVal().(type) {
 	case *pg.A_Const_Sval:
 		return value{constant: true, typ: "unknown", text: k.Sval.GetSval(), literal: true}
 	case *pg.A_Const_Ival:
-		return value{constant: true, typ: "int4"}
+		i := k.Ival.GetIval()
+		return value{constant: true, typ: "int4", small: i != 0 && -mostSmall <= i && i <= mostSmall}
 	case *pg.A_Const_Fval:
 		if _, err := strconv.ParseInt(k.Fval.GetFval(), 10, 64); err == nil {
 			return value{constant: true, typ: "int8"}
 		}
-		return value{constant: true, typ: "numeric"}
+		f, err := strconv.ParseFloat(k.Fval.GetFval(), 64)
+		return value{constant: true, typ: "numeric", small: err == nil && 1.0/mostSmall <= math.Abs(f) && math.Abs(f) <= mostSmall}
 	case *pg.A_Const_Boolval:
 		return value{constant: true, typ: "bool"}
 	case *pg.A_Const_Bsval:
@@ -253,8 +259,8 @@ func (r *resolver) builtinName(n *pg.TypeName) string {
 // name exists: it runs a function of its own.
 func (r *resolver) hasUserCast(name string) bool {
 	for _, c := range r.catalog.UserCasts() {
-		if c.Extension != "" && c.Function != 0 {
-			continue // judged with its extension
+		if c.Extension != "" || c.Function == 0 {
+			continue // judged with its extension, or without a function of its own
 		}
 		for _, oid := range []uint32{c.Source, c.Target} {
 			if t := r.catalog.TypeByOID(oid); t == nil || t.Name == name {

@@ -8,17 +8,33 @@ import (
 func typesOf(args []value) []string {
 	types := make([]string, len(args))
 	for i, a := range args {
-		types[i] = a.typ
+		if types[i] = a.typ; a.typ == "" && plainRow(a.row) {
+			types[i] = "record"
+		}
 	}
 	return types
+}
+
+// plainRow says whether a row is known to hold no json, which is text until
+// something reads it.
+func plainRow(row []column) bool {
+	for _, c := range row {
+		if v := c.value; v.typ == "json" || v.typ == "_json" || v.typ == arrayOfUnknown || v.typ == "" && !plainRow(v.row) {
+			return false
+		}
+	}
+	return row != nil
 }
 
 // judged applies the judgement of a built-in or bundled function to its arguments.
 func (r *resolver) judged(schema, name, extension string, args []value) value {
 	j := JudgeCall(schema, name, extension, typesOf(args))
 	v := returned(name, args)
-	if j.Returns != "" {
+	switch {
+	case j.Returns != "":
 		v.typ = j.Returns
+	case sameText[name] && len(args) > 0 && isString(args[0].typ):
+		v.typ = "text"
 	}
 	if name == "set_config" {
 		r.setConfig(args)
@@ -40,19 +56,17 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 	return v
 }
 
+// sameText are functions of strings that make text of one, and other things of
+// other types.
+var sameText = map[string]bool{"lower": true, "upper": true, "substring": true, "substr": true, "overlay": true}
+
 // failures records the arguments whose values can make a call fail.
 func (r *resolver) failures(j Judgement, args []value) {
 	if j.Total() || j.Edge && storedValues(args) {
 		return
 	}
-	labelled := 0
-	for _, a := range args {
-		if r.labelled(a) {
-			labelled++
-		}
-	}
 	for i, a := range args {
-		if labelled > 1 || j.Fails(i) {
+		if j.Fails(i) {
 			r.fallible(a)
 		}
 	}
@@ -89,8 +103,35 @@ func (r *resolver) judgedOperator(name string, args []value) (returns string) {
 		r.unsupported("operator " + name)
 		return ""
 	}
-	r.failures(j, args)
+	if !r.withinRange(name, args) {
+		r.failures(j, args)
+	}
 	return j.Returns
+}
+
+// withinRange says whether arithmetic with a small number cannot leave the range
+// of its type: nothing stored comes so near to its end, and nothing that cannot
+// fail makes a numeric of more than 100,000 digits.
+func (r *resolver) withinRange(name string, args []value) bool {
+	if len(args) != 2 || !args[0].small && !args[1].small {
+		return false
+	}
+	number, other := args[1], args[0]
+	if args[0].small {
+		number, other = args[0], args[1]
+	}
+	if !r.labelled(other) {
+		return false
+	}
+	r.st.LiteralFree = false
+	divides := (name == "/" || name == "%") && args[1].small
+	switch {
+	case other.typ == "numeric":
+		return divides || name == "+" || name == "-" || name == "*"
+	case number.typ == "int4" && other.exact && (other.typ == "int2" || other.typ == "int4" || other.typ == "int8"):
+		return divides || name == "+" || name == "-"
+	}
+	return false
 }
 
 // setReturning are the built-in functions that return as many rows as their
