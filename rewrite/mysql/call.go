@@ -64,7 +64,7 @@ func init() {
 		"lastval":      {1, (*resolver).sequenceCall},
 		"setval":       {1, (*resolver).sequenceCall},
 		"values":       {1, (*resolver).valuesCall},
-		"value":        {1, (*resolver).valuesCall},
+		valueName:      {1, (*resolver).valuesCall},
 	}
 }
 

@@ -86,10 +86,10 @@ type jsonTable struct {
 // standInName begins the names that stand for what was cut out.
 const standInName = "\x01t"
 
-// cutJSONTables puts a name in the place of each JSON_TABLE(...). ok is false
-// when one could not be read.
-func (in *input) cutJSONTables() (out *input, ok bool) {
-	out = in
+// readableByParser puts a name in the place of each JSON_TABLE(...), and spells
+// what else the parser does not know. ok is false when a table could not be read.
+func (in *input) readableByParser() (out *input, ok bool) {
+	out = in.spelled()
 	for at := 0; at < len(out.tokens); at++ {
 		if !out.words(at, "JSON_TABLE", "(") {
 			continue

@@ -78,7 +78,7 @@ func (r *resolver) parsedDefinition(l *level) {
 	case r.in.word(0, "ALTER") && r.object() == "VIEW":
 		from, prefix = 1, "CREATE "
 	}
-	cut, ok := r.in.cutJSONTables()
+	cut, ok := r.in.readableByParser()
 	if !ok {
 		r.unsupported("this JSON_TABLE")
 	}

@@ -86,7 +86,7 @@ func (r *resolver) unparsed(err error) {
 
 // syntax parses the whole statement and resolves it.
 func (r *resolver) syntax(l *level) (columns []column, rows bool) {
-	in, ok := r.in.cutJSONTables()
+	in, ok := r.in.readableByParser()
 	if !ok {
 		r.unsupported("this JSON_TABLE")
 	}

@@ -142,6 +142,9 @@ func (r *resolver) fieldName(f *ast.SelectField) string {
 	}
 	start := r.base + f.Offset
 	end := start + len(f.OriginalText())
+	for start > 0 && isWordPart(r.in.raw[start]) && isWordPart(r.in.raw[start-1]) { // spelled shorter for the parser
+		start--
+	}
 	if r.depth == 0 && r.in.literalIn(start, end) {
 		r.st.LiteralFree = false
 	}

@@ -120,7 +120,7 @@ func (r *resolver) writes(l *level, resolve func(ast.StmtNode) *target) (columns
 	in, list := r.returning()
 	r.in = in
 	defer func() { r.in = outer }()
-	cut, ok := r.in.cutJSONTables()
+	cut, ok := r.in.readableByParser()
 	if !ok {
 		r.unsupported("this JSON_TABLE")
 	}
