@@ -63,8 +63,37 @@ func extremeType(of string) string {
 	return of
 }
 
+// callNamed resolves a call by name, which in f(t) may be the name of a field of t.
 func (r *resolver) callNamed(schema, name string, f *pg.FuncCall, args []value) value {
 	users := r.userFunctions(schema, name)
+	fields := projected(schema, name, f, args)
+	if len(fields) == 0 {
+		return r.callFunction(users, schema, name, f, args)
+	}
+	if len(users) == 0 && !Judge(systemSchema, name, "").Known {
+		return fields[0].value
+	}
+	out := either(fields[0].value, r.callFunction(users, schema, name, f, args))
+	out.typ, out.declared = "", nil
+	return out
+}
+
+// projected is the field that a call in the form of f(t) may stand for.
+func projected(schema, name string, f *pg.FuncCall, args []value) []column {
+	if schema != "" || len(args) != 1 || f.FuncVariadic || f.AggDistinct || f.AggFilter != nil || len(f.AggOrder) > 0 || f.Over != nil {
+		return nil
+	}
+	i := slices.IndexFunc(args[0].row, func(c column) bool { return c.name == name })
+	if i < 0 {
+		return nil
+	}
+	return args[0].row[i : i+1]
+}
+
+func (r *resolver) callFunction(users []*Function, schema, name string, f *pg.FuncCall, args []value) value {
+	if schema == standardFunctions && Judge(schema, name, "").Known {
+		return r.judged(schema, name, "", args)
+	}
 	builtin := schema == "" || schema == systemSchema
 	known := builtin && Judge(systemSchema, name, "").Known
 	if len(users) == 0 && !known {

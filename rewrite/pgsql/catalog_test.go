@@ -222,8 +222,9 @@ func TestLoadUnderHostilePath(t *testing.T) {
 func TestLoadWithoutPrivileges(t *testing.T) {
 	conn := newTestServer(t).session(t)
 	run(t, conn, shopSchema)
+	run(t, conn, "CREATE ROLE nobody_much; REVOKE ALL ON SCHEMA public FROM PUBLIC")
 	want := mustLoad(t, conn)
-	run(t, conn, "CREATE ROLE nobody_much; REVOKE ALL ON SCHEMA public FROM PUBLIC; SET ROLE nobody_much")
+	run(t, conn, "SET ROLE nobody_much")
 	t.Cleanup(func() { run(t, conn, "RESET ROLE; DROP ROLE nobody_much") })
 	c := mustLoad(t, conn)
 	if c.print != want.print || len(c.relations) != len(want.relations) || c.Relation("shop", "names").Definition == "" || c.incomplete {

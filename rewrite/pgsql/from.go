@@ -426,6 +426,11 @@ func (r *resolver) callResults(call *pg.FuncCall) [][]string {
 			results = append(results, r.resultNames(f))
 		}
 	}
+	if schema == standardFunctions {
+		for _, f := range r.catalog.Functions(schema, name) {
+			results = append(results, r.resultNames(f))
+		}
+	}
 	if (schema != "" && schema != systemSchema) || !Judge(systemSchema, name, "").Known {
 		return results
 	}
