@@ -7,16 +7,17 @@ import (
 // An input is one statement of a text, cut into tokens. Offsets count bytes of
 // the whole text in UTF-8.
 type input struct {
-	mode   *mode
-	raw    string // the whole text
-	start  int
-	end    int
-	text   string // raw[start:end] as the parser shall see it: no comments, backquotes instead of ANSI quotes
-	gaps   []span // what was blanked
-	tokens []token
-	params map[int]int          // offset of a ? to its number from 1
-	tables map[string]jsonTable // what was cut out, by the name that stands for it
-	fault  error                // why the text cannot be read
+	mode    *mode
+	raw     string // the whole text
+	start   int
+	end     int
+	text    string // raw[start:end] as the parser shall see it: no comments, backquotes instead of ANSI quotes
+	gaps    []span // what was blanked
+	tokens  []token
+	written []token              // tokens before anything was cut out
+	params  map[int]int          // offset of a ? to its number from 1
+	tables  map[string]jsonTable // what was cut out, by the name that stands for it
+	fault   error                // why the text cannot be read
 }
 
 // split cuts the next statement off a text, from an offset on, and returns
@@ -50,7 +51,7 @@ func cut(raw string, from int, special bool, m *mode, compound bool) (in *input,
 		}
 		compound = compound || len(in.tokens) <= longestHead && in.compound()
 	}
-	in.gaps = l.gaps
+	in.gaps, in.written = l.gaps, in.tokens
 	in.trim()
 	in.text = in.readable()
 	return in, next, l.special
@@ -201,7 +202,7 @@ func (in *input) identifier(at int) (name string, ok bool) {
 
 // literalIn says whether a literal stands in a part of the whole text.
 func (in *input) literalIn(from, to int) bool {
-	for _, t := range in.tokens {
+	for _, t := range in.written {
 		if t.start >= from && t.end <= to && (t.kind == tokenString || t.kind == tokenNumber) {
 			return true
 		}
