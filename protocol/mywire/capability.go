@@ -44,7 +44,7 @@ const (
 // server adds may change packets in ways that nobody here knows.
 const readable = CapMySQL | CapFoundRows | CapConnectWithDB | CapLocalFiles | CapProtocol41 | CapSSL | CapTransactions |
 	CapSecureConnection | CapMultiStatements | CapMultiResults | CapPSMultiResults | CapPluginAuth | CapConnectAttrs |
-	CapLenencAuth | CapExpiredPasswords | CapSessionTrack | CapDeprecateEOF | CapQueryAttributes | harmless
+	CapLenencAuth | CapExpiredPasswords | CapSessionTrack | CapDeprecateEOF | CapQueryAttributes | CapMariaDBExtendedMetadata | harmless
 
 // harmless are flags that change no packet: long flags, no schema, ODBC, ignore
 // spaces, interactive, ignore SIGPIPE, and one that is reserved.

@@ -17,6 +17,7 @@ type Column struct {
 	Flags         uint16
 	Decimals      uint8
 	Default       []byte // in answers to COM_FIELD_LIST; nil is NULL
+	Extended      []byte // more of the type, where [CapMariaDBExtendedMetadata] is agreed
 }
 
 // Flags of a column.
@@ -36,13 +37,21 @@ const (
 	fixedFieldsKept = 10
 )
 
-// DecodeColumn decodes a column; its slices alias body.
-func DecodeColumn(body []byte) (Column, error) {
+// DecodeColumn decodes a column as it is without MariaDB's extension; its slices
+// alias body.
+func DecodeColumn(body []byte) (Column, error) { return DecodeColumnAs(body, 0) }
+
+// DecodeColumnAs decodes a column of a session with these capabilities.
+// https://mariadb.com/docs/server/reference/clientserver-protocol/4-server-response-packets/result-set-packets
+func DecodeColumnAs(body []byte, agreed Capabilities) (Column, error) {
 	c := protocol.Over(body)
 	c.LenencString() // the catalog, always "def"
 	col := Column{
 		Database: c.LenencString(), Table: c.LenencString(), OriginalTable: c.LenencString(),
 		Name: c.LenencString(), OriginalName: c.LenencString(),
+	}
+	if agreed.Has(CapMariaDBExtendedMetadata) {
+		col.Extended = c.LenencString()
 	}
 	if c.Lenenc() != fixedFields {
 		c.Fail("fixed fields of another size")
@@ -56,11 +65,18 @@ func DecodeColumn(body []byte) (Column, error) {
 	return col, failed("column", c.End())
 }
 
-// Append appends the column as a body, without its default.
-func (col *Column) Append(dst []byte) []byte {
+// Append appends the column as a body, without its default and MariaDB's extension.
+func (col *Column) Append(dst []byte) []byte { return col.AppendAs(dst, 0) }
+
+// AppendAs appends the column for a session with these capabilities, without its
+// default.
+func (col *Column) AppendAs(dst []byte, agreed Capabilities) []byte {
 	dst = protocol.AppendLenencString(dst, "def")
 	for _, name := range [][]byte{col.Database, col.Table, col.OriginalTable, col.Name, col.OriginalName} {
 		dst = protocol.AppendLenencString(dst, name)
+	}
+	if agreed.Has(CapMariaDBExtendedMetadata) {
+		dst = protocol.AppendLenencString(dst, col.Extended)
 	}
 	dst = protocol.AppendUint16LE(append(dst, fixedFields), col.Collation)
 	dst = protocol.AppendUint32LE(dst, col.Length)

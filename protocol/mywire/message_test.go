@@ -392,7 +392,7 @@ func TestColumn(t *testing.T) {
 	t.Parallel()
 	col := Column{
 		[]byte("shop"), []byte("u"), []byte("users"), []byte("mail"), []byte("email"),
-		255, 400, TypeVarString, FlagNotNull | FlagBinary, 0, nil,
+		255, 400, TypeVarString, FlagNotNull | FlagBinary, 0, nil, nil,
 	}
 	body := col.Append(nil)
 	if got, err := DecodeColumn(body); err != nil || !reflect.DeepEqual(got, col) {

@@ -165,14 +165,14 @@ func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, b
 		if masks != nil {
 			mask = masks[j]
 		}
-		subject := ""
-		if j < len(described) {
-			subject = p.Subject(i, j)
-		}
+		subject := p.Subject(i, j)
 		if subject != "" {
 			of.subjects++
 		}
 		of.cells[j] = c.cellOf(mask, subject, &described[j], binary, of)
+		if mask != nil {
+			described[j].Extended = nil // a masked document is no document
+		}
 	}
 	return of, nil
 }
@@ -286,7 +286,7 @@ func (c *conn) definitions(n int) ([]mywire.Column, error) {
 	start := 0
 	for j, end := range ends {
 		var err error
-		if described[j], err = mywire.DecodeColumn(c.buffer[start:end]); err != nil {
+		if described[j], err = mywire.DecodeColumnAs(c.buffer[start:end], c.agreed); err != nil {
 			return nil, err
 		}
 		start = end
@@ -301,7 +301,7 @@ func (c *conn) release(n int, described []mywire.Column) error {
 		return err
 	}
 	for j := range described {
-		if err := c.client.Write(described[j].Append(nil)); err != nil {
+		if err := c.client.Write(described[j].AppendAs(nil, c.agreed)); err != nil {
 			return err
 		}
 	}
