@@ -77,6 +77,15 @@ func (s *set) add(n uint64) {
 	(*s)[n/64] |= 1 << (n % 64)
 }
 
+func (s *set) empty() bool {
+	for _, word := range *s {
+		if word != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *set) has(n uint64) bool {
 	return n/64 < uint64(len(*s)) && (*s)[n/64]>>(n%64)&1 == 1
 }

@@ -42,6 +42,11 @@ func (x *Index) scan(ctx context.Context, f *Filter, wanted []column, found func
 	if err != nil {
 		return err
 	}
+	for _, c := range conditions {
+		if c.values.empty() {
+			return nil // nothing the log knows of fits
+		}
+	}
 	for i := range x.zones {
 		z := x.zones[i]
 		if !f.Oldest {

@@ -20,7 +20,6 @@ import (
 type testLog struct {
 	dir    string
 	record int
-	days   int
 }
 
 func (l *testLog) write(t testing.TB, n int) {
