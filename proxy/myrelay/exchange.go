@@ -382,7 +382,9 @@ func (c *conn) resetConnection() error {
 // changeUser refuses a new login in the same connection: its role would be another
 // one, which is fixed for a session.
 func (c *conn) changeUser() error {
-	return c.refuse(c.session.RefuseMessage(session.ProtocolRefusal("COM_CHANGE_USER")))
+	return c.refuse(c.session.RefuseMessage(&session.Refusal{
+		Code: "SV302", Message: "COM_CHANGE_USER would change the role of this session: connect again",
+	}))
 }
 
 // fieldList deals with COM_FIELD_LIST, whose answer has the defaults of columns.

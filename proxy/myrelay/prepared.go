@@ -258,7 +258,7 @@ func (c *conn) fetch() error {
 	}
 	st := c.find(id)
 	if c.session.Masked() {
-		if st == nil || st.columns == nil || st.running == nil {
+		if st == nil || !st.planned || st.columns == nil || st.running == nil {
 			return c.refuse(c.session.RefuseMessage(session.UnknownStatement(fmt.Sprint(id))))
 		}
 		p, err := c.session.Rejudge(st.prepared)

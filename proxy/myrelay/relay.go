@@ -89,14 +89,15 @@ func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) erro
 func (c *conn) contained(ctx context.Context) (err error) {
 	defer func() {
 		if errors.Is(err, session.ErrPanic) {
-			_ = c.last1105() // the client may have left
+			_ = c.sayInternal() // the client may have left
 		}
 	}()
 	defer session.Contain(c.session, &err)
 	return c.run(ctx)
 }
 
-func (c *conn) last1105() error {
+// sayInternal tells the client of a fault of ours.
+func (c *conn) sayInternal() error {
 	e := mywire.Error{Code: mywire.CodeUnknown, Message: "sqlveil: internal error"}
 	if err := c.client.Write(e.Append(nil)); err != nil {
 		return err

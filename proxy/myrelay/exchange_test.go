@@ -1,0 +1,156 @@
+package myrelay
+
+import (
+	"crypto/sha1"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"sqlveil/protocol"
+	"sqlveil/protocol/mywire"
+	"sqlveil/proxy/proxytest"
+)
+
+// Commands that go around all SQL are refused for roles with masks, and the
+// session lives on.
+func TestCommands(t *testing.T) {
+	r := newRig(t)
+	c := r.raw("analyst")
+	for _, command := range []mywire.Command{
+		mywire.ComSleep, mywire.ComFieldList, mywire.ComBinlogDump, mywire.ComTableDump, mywire.ComRegisterReplica, mywire.ComDaemon,
+		mywire.ComBinlogDumpGTID, mywire.ComClone, mywire.ComStmtBulkExecute, mywire.ComMulti, mywire.ComChangeUser, mywire.ComRefresh,
+		mywire.ComShutdown, mywire.ComProcessInfo, mywire.Command(0x77),
+	} {
+		c.send(append([]byte{byte(command)}, "person\x00"...))
+		if body := c.next(); body[0] != 0xff || !strings.Contains(string(body), "sqlveil") {
+			t.Errorf("%s: answered %q", command, body)
+		}
+	}
+	c.send([]byte{byte(mywire.ComPing)})
+	if body := c.next(); body[0] != 0 {
+		t.Errorf("COM_PING: answered %q", body)
+	}
+	// Statements that nobody prepared.
+	c.send(append(mywire.AppendStatement(nil, mywire.ComStmtExecute, 99), 0, 1, 0, 0, 0))
+	if body := c.next(); body[0] != 0xff {
+		t.Errorf("COM_STMT_EXECUTE: answered %q", body)
+	}
+	c.send(append(mywire.AppendStatement(nil, mywire.ComStmtFetch, 99), 1, 0, 0, 0))
+	if body := c.next(); body[0] != 0xff {
+		t.Errorf("COM_STMT_FETCH: answered %q", body)
+	}
+	c.send([]byte{byte(mywire.ComResetConnection)})
+	if body := c.next(); body[0] != 0 {
+		t.Errorf("COM_RESET_CONNECTION: answered %q", body)
+	}
+}
+
+// The rows of a cursor are masked, whenever they are fetched.
+func TestCursor(t *testing.T) {
+	r := newRig(t)
+	c := r.raw("analyst")
+	c.send(mywire.AppendText(nil, mywire.ComStmtPrepare, []byte("SELECT mobile FROM person ORDER BY id")))
+	made, err := mywire.DecodePrepareOK(c.next())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.next()                                                                                          // the column
+	c.next()                                                                                          // EOF
+	c.send(append(mywire.AppendStatement(nil, mywire.ComStmtExecute, made.Statement), 1, 1, 0, 0, 0)) // a read-only cursor
+	for range 3 {                                                                                     // count, column, EOF
+		c.next()
+	}
+	for range 3 {
+		c.send(append(mywire.AppendStatement(nil, mywire.ComStmtFetch, made.Statement), 2, 0, 0, 0))
+		for range 2 {
+			if row := c.next(); !strings.Contains(string(row), "138****0") {
+				t.Fatalf("row %q", row)
+			}
+		}
+		c.next() // EOF
+	}
+	c.send(mywire.AppendStatement(nil, mywire.ComStmtClose, made.Statement))
+	c.send([]byte{byte(mywire.ComPing)})
+	if body := c.next(); body[0] != 0 {
+		t.Errorf("COM_PING: answered %q", body)
+	}
+}
+
+// A rawClient speaks packets.
+type rawClient struct {
+	t    testing.TB
+	conn *mywire.Conn
+}
+
+// raw logs in, without anything that the protocol lets a client leave out.
+func (r *rig) raw(user string) *rawClient {
+	r.t.Helper()
+	nc, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { nc.Close() })
+	_ = nc.SetDeadline(time.Now().Add(20 * time.Second)) // fails only on a closed connection
+	c := &rawClient{r.t, mywire.NewConn(protocol.NewConn(nc))}
+	if _, err := mywire.DecodeGreeting(c.next()); err != nil {
+		r.t.Fatal(err)
+	}
+	login := mywire.Login{
+		Capabilities: mywire.CapProtocol41 | mywire.CapMySQL | mywire.CapSecureConnection | mywire.CapPluginAuth | mywire.CapConnectWithDB |
+			mywire.CapMultiResults | mywire.CapTransactions,
+		MaxPacket: 1 << 24, Collation: 45, User: []byte(user), Database: []byte(r.database), Plugin: "mysql_clear_password",
+	}
+	body, err := login.Append(nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	c.write(body)
+	change, err := mywire.DecodeAuthSwitch(c.next())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	c.write(native(change.Challenge, proxytest.Password(user)))
+	if body := c.next(); body[0] != 0 {
+		r.t.Fatalf("login: %q", body)
+	}
+	return c
+}
+
+func (c *rawClient) write(body []byte) {
+	c.t.Helper()
+	if err := c.conn.Write(body); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.conn.Flush(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// send sends a command.
+func (c *rawClient) send(body []byte) {
+	c.t.Helper()
+	c.conn.Restart()
+	c.write(body)
+}
+
+// next returns the next packet.
+func (c *rawClient) next() []byte {
+	c.t.Helper()
+	p, err := c.conn.Packet(1 << 20)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return append([]byte(nil), p.Body...)
+}
+
+// native is the answer of mysql_native_password to a challenge.
+func native(challenge []byte, password string) []byte {
+	once := sha1.Sum([]byte(password))
+	twice := sha1.Sum(once[:])
+	mix := sha1.Sum(append(append([]byte(nil), challenge...), twice[:]...))
+	for i := range mix {
+		mix[i] ^= once[i]
+	}
+	return mix[:]
+}
