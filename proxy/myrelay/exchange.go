@@ -379,12 +379,33 @@ func (c *conn) resetConnection() error {
 	return c.server.CopyTo(c.client)
 }
 
-// changeUser refuses a new login in the same connection: its role would be another
-// one, which is fixed for a session.
+// changeUser deals with COM_CHANGE_USER, a new login in the same connection: the
+// role is decided anew before the client learns that the server let it in. A login
+// that fails ends the session.
 func (c *conn) changeUser() error {
-	return c.refuse(c.session.RefuseMessage(&session.Refusal{
-		Code: "SV302", Message: "COM_CHANGE_USER would change the role of this session: connect again",
-	}))
+	body, err := c.client.Body(maxClientLogin)
+	if err != nil {
+		return err
+	}
+	u, err := mywire.DecodeChangeUser(append([]byte(nil), body...), c.agreed)
+	if err != nil {
+		return err
+	}
+	for _, st := range c.statements {
+		c.closeCursor(st, "closed")
+	}
+	clear(c.statements)
+	c.last = nil
+	if err := c.send(); err != nil {
+		return err
+	}
+	c.session.TransactionOver()
+	c.session.Reset()
+	in, err := c.authenticate(&mywire.Login{User: u.User, Database: u.Database, Attributes: u.Attributes}, u.Plugin)
+	if err == nil && !in {
+		err = &session.EndError{Why: "login refused"}
+	}
+	return err
 }
 
 // fieldList deals with COM_FIELD_LIST, whose answer has the defaults of columns.

@@ -350,8 +350,11 @@ func (c *conn) welcome(l *mywire.Login, body []byte) (started bool, err error) {
 		return false, err
 	}
 	c.status = ok.Status
-	if err := c.session.Started(c.version); err != nil {
-		return false, c.notWelcome(err, who)
+	if !c.started {
+		if err := c.session.Started(c.version); err != nil {
+			return false, c.notWelcome(err, who)
+		}
+		c.started = true
 	}
 	if err := c.client.Write(body); err != nil {
 		return false, err

@@ -43,6 +43,7 @@ type conn struct {
 	server  *mywire.Conn
 	agreed  mywire.Capabilities // both sides speak so
 	version string              // of the server
+	started bool                // the session's start is on record
 
 	statements map[uint32]*statement
 	last       *statement // prepared last
@@ -188,7 +189,10 @@ func (e *serverError) Unwrap() error { return e.error }
 func (c *conn) broken(err error) error {
 	var flush *protocol.FlushError
 	var server *serverError
+	var end *session.EndError
 	switch {
+	case errors.As(err, &end):
+		return err
 	case errors.As(err, &flush), errors.Is(err, os.ErrDeadlineExceeded):
 		return &session.EndError{Why: "client gone", Err: err}
 	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrTooLarge), errors.Is(err, mywire.ErrSequence):
