@@ -78,6 +78,14 @@ func (r *resolver) callNamed(schema, name string, f *pg.FuncCall, args []value) 
 	return out
 }
 
+// casts reports whether a call of one argument may be a cast in the form of a
+// function: type(value). The built-in functions named like a type are its casts,
+// and do not take everything that can be cast.
+func (r *resolver) casts(to *pg.TypeName, function bool) bool {
+	t := r.namedType(to)
+	return t != nil && (!function || t.Schema == systemSchema)
+}
+
 // projected is the field that a call in the form of f(t) may stand for.
 func projected(schema, name string, f *pg.FuncCall, args []value) []column {
 	if schema != "" || len(args) != 1 || f.FuncVariadic || f.AggDistinct || f.AggFilter != nil || len(f.AggOrder) > 0 || f.Over != nil {
@@ -96,6 +104,10 @@ func (r *resolver) callFunction(users []*Function, schema, name string, f *pg.Fu
 	}
 	builtin := schema == "" || schema == systemSchema
 	known := builtin && Judge(systemSchema, name, "").Known
+	to := &pg.TypeName{Names: f.Funcname}
+	if len(users) == 0 && len(args) == 1 && r.casts(to, known) {
+		return r.castType(r.cast(args[0], to), to)
+	}
 	if len(users) == 0 && !known {
 		return r.unknown(rewrite.Refusal{
 			Code: rewrite.CodeUnknownName, SQLState: "42883", Position: position(f.Location),

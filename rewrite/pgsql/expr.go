@@ -18,6 +18,9 @@ func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
 	if n == nil || !r.step() {
 		return value{}
 	}
+	if since := newerThan(n); r.catalog.ServerVersion < since {
+		return r.unsupported("an expression that only a newer server takes for what it is")
+	}
 	switch e := n.Node.(type) {
 	case *pg.Node_ColumnRef:
 		return r.columnRef(e.ColumnRef, l)
@@ -364,6 +367,9 @@ func (r *resolver) fieldOrCall(v value, name string) value {
 	}
 	if functions := r.userFunctions("", name); len(functions) > 0 {
 		return r.userCall(functions, []value{v}, nil)
+	}
+	if Judge(systemSchema, name, "").Known {
+		return r.judged(systemSchema, name, "", []value{v})
 	}
 	return derived(v)
 }

@@ -45,7 +45,11 @@ func (r *resolver) fromItem(n *pg.Node, l *queryLevel) *namespace {
 func (r *resolver) rangeVar(v *pg.RangeVar, l *queryLevel) *namespace {
 	if v.Schemaname == "" {
 		if c := l.cte(v.Relname); c != nil {
-			return namespaceOf(aliased(&table{name: v.Relname, columns: r.cteColumns(c)}, v.Alias))
+			columns := r.cteColumns(c)
+			if c.state == cteResolving {
+				columns = selfReference(c)
+			}
+			return namespaceOf(aliased(&table{name: v.Relname, columns: columns}, v.Alias))
 		}
 	}
 	rel := r.relation(v)
@@ -510,6 +514,10 @@ func (r *resolver) xmlTable(x *pg.RangeTableFunc, l *queryLevel) *namespace {
 
 // jsonTable resolves JSON_TABLE: its columns are derived from the document.
 func (r *resolver) jsonTable(j *pg.JsonTable, l *queryLevel) *namespace {
+	if r.catalog.ServerVersion < version17 {
+		r.unsupported("JSON_TABLE, which the server does not know,")
+		return &namespace{}
+	}
 	document := derived(r.expr(j.ContextItem.GetRawExpr(), l))
 	for _, n := range j.Passing {
 		document = derived(document, r.expr(n.GetJsonArgument().GetVal().GetRawExpr(), l))

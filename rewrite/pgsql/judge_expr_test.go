@@ -42,8 +42,7 @@ func (j *judge1) expr(t *tree, f *frame) lineage {
 		j.compare(args[0], args[1], t, f)
 		return eitherOf(j.expr(args[0], f))
 	case "RELABELTYPE":
-		v := j.expr(t.at("arg"), f)
-		return lineage{parts: v.parts, own: v.own, fixed: v.fixed}
+		return j.relabelled(t, f)
 	case "COLLATEEXPR":
 		return eitherOf(j.expr(t.at("arg"), f))
 	case "COERCEVIAIO", "COERCETODOMAIN", "ARRAYCOERCEEXPR", "CONVERTROWTYPEEXPR":
@@ -73,7 +72,23 @@ func (j *judge1) expr(t *tree, f *frame) lineage {
 	case "GROUPINGFUNC", "SQLVALUEFUNCTION", "SETTODEFAULT", "CURRENTOFEXPR", "NEXTVALUEEXPR", "MERGESUPPORTFUNC":
 		return lineage{}
 	}
+	if t.oid("opfuncid") >= 16384 {
+		j.out.opaque = true
+	}
 	return j.inner(t, f)
+}
+
+// relabelled is a value of another type whose bytes are the same; so is its
+// text, if both are strings.
+func (j *judge1) relabelled(t *tree, f *frame) lineage {
+	v := j.expr(t.at("arg"), f)
+	out := lineage{parts: v.parts, own: v.own, fixed: v.fixed}
+	switch j.server.typeName(t.oid("resulttype")) {
+	case "text", "varchar", "bpchar":
+	default:
+		out.parts = v.cast().parts
+	}
+	return out
 }
 
 // variable is a Var: a column, a whole row, or a system column.
@@ -83,6 +98,8 @@ func (j *judge1) variable(t *tree, f *frame) lineage {
 	switch att := t.number("varattno"); {
 	case att < 0:
 		return lineage{}
+	case att > len(columns): // CYCLE's, in the recursive query itself
+		return from(columns...)
 	case att > 0:
 		return columns[att-1]
 	}

@@ -348,6 +348,9 @@ func (j *judge1) relation(t *tree) []lineage {
 	case "v", "m":
 		j.depth++
 		for i, v := range j.columns(j.open(j.server.view(rel), nil)) {
+			if i >= len(columns) { // added after this view was read into another
+				break
+			}
 			own := v.own
 			columns[i] = eitherOf(columns[i], v)
 			columns[i].own = own

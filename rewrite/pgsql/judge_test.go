@@ -42,7 +42,7 @@ type tally struct {
 func newTally() *tally { return &tally{reasons: map[string]int{}, examples: map[string]string{}} }
 
 // mostReported bounds how many disagreements towards release are written out.
-const mostReported = 20
+const mostReported = 100
 
 // newCourt makes a database with the given schema.
 func newCourt(t testing.TB, database, schema string, path ...string) *court {
@@ -252,7 +252,7 @@ func (n *tally) report(t testing.TB, corpus string, limit int) {
 	t.Logf("%s: %d judged, %d not taken by the server, %d refused by design, %d towards release, %d towards caution (%.2f %%)",
 		corpus, n.judged, n.rejected, n.refused, n.released, n.cautious, 100*float64(n.cautious)/float64(max(n.judged, 1)))
 	keys := slices.SortedFunc(maps.Keys(n.reasons), func(a, b string) int { return n.reasons[b] - n.reasons[a] })
-	for _, key := range keys[:min(len(keys), mostReported)] {
+	for _, key := range keys[:min(len(keys), 20)] {
 		t.Logf("%6d %s\n       %s", n.reasons[key], key, n.examples[key])
 	}
 	if n.released > 0 {

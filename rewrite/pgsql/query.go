@@ -352,6 +352,23 @@ func (r *resolver) nonRecursive(c *cte, inner *queryLevel) []column {
 	return columns
 }
 
+// selfReference is how a recursive query sees itself: SEARCH's and CYCLE's
+// columns can be named, and are no part of *.
+func selfReference(c *cte) []column {
+	out := slices.Clone(c.columns)
+	added := 0
+	if c.query.SearchClause != nil {
+		added++
+	}
+	if c.query.CycleClause != nil {
+		added += 2
+	}
+	for i := max(0, len(out)-added); i < len(out); i++ {
+		out[i].hidden = true
+	}
+	return out
+}
+
 // nameCTE applies a WITH query's column aliases and the columns that SEARCH
 // and CYCLE add.
 func (r *resolver) nameCTE(c *cte, columns *[]column) {

@@ -88,7 +88,12 @@ func (r *resolver) insert(s *pg.InsertStmt, l *queryLevel) []column {
 	if c := s.OnConflictClause; c != nil {
 		r.onConflict(t, c, in)
 	}
-	return r.targets(s.ReturningList, in)
+	return r.returning(s.ReturningList, t, in)
+}
+
+// returning resolves RETURNING.
+func (r *resolver) returning(nodes []*pg.Node, t *target, l *queryLevel) []column {
+	return r.targets(nodes, &queryLevel{outer: l.outer, with: l.with, from: r.withOldAndNew(t, l.from), args: l.args})
 }
 
 // insertColumns are the columns that an INSERT names, or all of them.
@@ -198,7 +203,7 @@ func (r *resolver) update(s *pg.UpdateStmt, l *queryLevel) []column {
 	r.fromAfterTarget(s.FromClause, l)
 	r.assignments(t, s.TargetList, l)
 	r.condition(s.WhereClause, l, "where")
-	return r.targets(s.ReturningList, l)
+	return r.returning(s.ReturningList, t, l)
 }
 
 // delete resolves DELETE.
@@ -211,7 +216,7 @@ func (r *resolver) delete(s *pg.DeleteStmt, l *queryLevel) []column {
 	l.from.add(namespaceOf(t.table))
 	r.fromAfterTarget(s.UsingClause, l)
 	r.condition(s.WhereClause, l, "where")
-	return r.targets(s.ReturningList, l)
+	return r.returning(s.ReturningList, t, l)
 }
 
 // fromAfterTarget resolves FROM or USING of a statement that writes: its items
@@ -248,5 +253,5 @@ func (r *resolver) merge(s *pg.MergeStmt, l *queryLevel) []column {
 		}
 		r.assignments(t, when.TargetList, l)
 	}
-	return r.targets(s.ReturningList, l)
+	return r.returning(s.ReturningList, t, l)
 }
