@@ -39,7 +39,7 @@ type listener struct {
 	settings config.Listener
 	socket   net.Listener
 	server   *session.Server
-	catalogs catalogs
+	catalogs *rotatingCatalogs
 	tls      atomic.Pointer[tls.Config] // what clients are offered now
 }
 
@@ -97,7 +97,7 @@ func (g *gateway) openListener(settings *config.Listener) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{settings: *settings, socket: socket, catalogs: wire.catalogs(settings)}
+	l := &listener{settings: *settings, socket: socket, catalogs: newRotatingCatalogs(wire.catalogs(settings))}
 	l.tls.Store(settings.TLS.Config)
 	l.server = &session.Server{
 		Relay: wire.relay(settings, l.tls.Load),
@@ -143,6 +143,11 @@ func (g *gateway) serve(ctx context.Context, drain time.Duration) error {
 	for _, l := range g.listeners {
 		g.log.Info().Str("listener", l.settings.Name).Stringer("address", l.socket.Addr()).
 			Stringer("server", l.settings.Server.Address).Msg("serving")
+		wg.Go(func() {
+			if err := probe(ctx, &l.settings); err != nil && ctx.Err() == nil {
+				g.log.Warn().Err(plainError(err)).Str("listener", l.settings.Name).Msg("roles with masks will be refused")
+			}
+		})
 		wg.Go(func() {
 			if err := l.server.Serve(l.socket); !errors.Is(err, session.ErrServerClosed) {
 				stop(fmt.Errorf("listener %s: %w", l.settings.Name, err))

@@ -25,9 +25,9 @@ import (
 type reloads struct{ done, failed atomic.Uint64 }
 
 // reload reads the configuration again and puts it in force, all of it or
-// nothing. What it may change is the policy, the masking key and what clients
-// are shown as a certificate; a file that changes anything else is refused,
-// because that takes a restart.
+// nothing. What it may change is the policy, the masking key, the account that
+// reads catalogs and what clients are shown as a certificate; a file that changes
+// anything else is refused, because that takes a restart.
 func (g *gateway) reload(path string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -51,6 +51,9 @@ func (g *gateway) reload(path string) error {
 	g.policy.Store(next.Policy)
 	for i, l := range g.listeners {
 		l.tls.Store(next.Listeners[i].TLS.Config)
+		if now := &next.Listeners[i]; g.config.Listeners[i].Catalog != now.Catalog {
+			l.catalogs.replace(wires[now.Protocol].catalogs(now))
+		}
 	}
 	g.config = next
 	g.reloads.done.Add(1)
@@ -104,7 +107,6 @@ func changedListener(now, next *config.Listener) []string {
 		{"listen", now.Listen != next.Listen},
 		{"tls.mode", now.TLS.Mode != next.TLS.Mode},
 		{"server", !sameServer(now.Server, next.Server)},
-		{"catalog", now.Catalog != next.Catalog},
 	} {
 		if part.changed {
 			what = append(what, now.Name+": "+part.name)

@@ -199,6 +199,22 @@ func TestServeReloads(t *testing.T) {
 	}
 }
 
+// waitForQuery waits until the server runs a statement.
+func waitForQuery(t *testing.T, server *proxytest.PostgreSQLServer, sql string) {
+	t.Helper()
+	conn, err := server.Connect(t.Context(), "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for running := 0; running == 0; {
+		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1", sql).Scan(&running)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A statement that runs when SIGTERM comes is let end; a session that waits for
 // nothing is told to go.
 func TestServeDrains(t *testing.T) {
@@ -218,7 +234,7 @@ func TestServeDrains(t *testing.T) {
 		var text string
 		answer <- busy.QueryRow(t.Context(), "SELECT 'done' FROM pg_sleep(2)").Scan(&text)
 	}()
-	time.Sleep(300 * time.Millisecond) // until it runs
+	waitForQuery(t, lab(t).server, "SELECT 'done' FROM pg_sleep(2)")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -402,6 +418,29 @@ func TestServeReloadsCertificates(t *testing.T) {
 	p.waitFor(t, `"message":"reloaded"`)
 	if err := connect("verify-full"); err != nil {
 		t.Errorf("after the certificate was replaced: %v", err)
+	}
+}
+
+// The account that reads catalogs may get another password while the program
+// runs, and a wrong one is told at once.
+func TestServeReloadsTheCatalogAccount(t *testing.T) {
+	server, err := proxytest.StartPostgreSQL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if err := fillDemo(t.Context(), server, demoOptions{customers: 3, seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, server.Addr())
+	writeFile(t, s.file("catalog.secret"), "wrong\n")
+	p := s.serve(t)
+	p.waitFor(t, "roles with masks will be refused")
+	p.waitFor(t, `password authentication failed for user \"sqlveil\" (28P01)`)
+	writeFile(t, s.file("catalog.secret"), proxytest.Password(catalogUser)+"\n")
+	p.waitFor(t, `"message":"reloaded"`)
+	if got := p.mobile(t, "analyst"); got != "163****3514" {
+		t.Errorf("mobile is %s", got)
 	}
 }
 
