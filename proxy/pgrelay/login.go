@@ -363,6 +363,9 @@ func (c *conn) passAnswer(check func(body []byte) error) error {
 		}
 		return err
 	}
+	if f.Type == pgwire.MsgTerminate {
+		return &session.EndError{Why: "client gone"}
+	}
 	if f.Type != pgwire.MsgPassword {
 		return c.bye(pgwire.StateProtocolViolation, "expected a password, got "+pgwire.ClientMessage(f.Type))
 	}
