@@ -89,7 +89,10 @@ func constant(c *pg.A_Const) value {
 		i := k.Ival.GetIval()
 		return value{constant: true, typ: "int4", small: i != 0 && -mostSmall <= i && i <= mostSmall}
 	case *pg.A_Const_Fval:
-		if _, err := strconv.ParseInt(k.Fval.GetFval(), 10, 64); err == nil {
+		switch i, err := strconv.ParseInt(k.Fval.GetFval(), 10, 64); {
+		case err == nil && i == math.MinInt32: // a number and its sign are read one by one
+			return value{constant: true, typ: "int4"}
+		case err == nil:
 			return value{constant: true, typ: "int8"}
 		}
 		f, err := strconv.ParseFloat(k.Fval.GetFval(), 64)

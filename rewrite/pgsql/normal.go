@@ -3,6 +3,8 @@ package pgsql
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
+	"strconv"
 	"strings"
 )
 
@@ -29,8 +31,8 @@ func normalise(text string) (normal string, ok bool) {
 }
 
 // shape is normalise for the plan cache. Where ? stands for a literal in the
-// log but may be an operator, here it is a byte that no statement can hold; and
-// numbers are told from strings.
+// log but may be an operator, here it is a byte that no statement can hold, and
+// then what decides the literal's type.
 func shape(text string) (string, bool) {
 	if strings.IndexByte(text, 0) >= 0 {
 		return "", false
@@ -52,13 +54,33 @@ func shape(text string) (string, bool) {
 		b = appendToken(b, text, t, end)
 		end = t.end
 		if t.kind == tokenLiteral {
-			kind := byte('s')
-			if isDigit(text[t.start]) || text[t.start] == '.' {
-				kind = 'n'
-			}
-			b = append(b, 0, kind)
+			b = append(b, 0)
+			b = append(b, literalKind(text[t.start:t.end])...)
 		}
 	}
+}
+
+// literalKind is the same for literals of one type: int4, int8, numeric, strings
+// that are of no type yet. What is rare stands for itself.
+func literalKind(literal string) string {
+	switch c := literal[0]; {
+	case c == 'b' || c == 'B' || c == 'x' || c == 'X':
+		return literal
+	case !isDigit(c) && c != '.':
+		return "s"
+	case strings.Trim(literal, "0123456789") == ".":
+		return "f"
+	case literal != "0" && c == '0':
+		return literal
+	}
+	n, err := strconv.ParseInt(literal, 10, 64)
+	switch {
+	case err != nil:
+		return literal
+	case n <= math.MaxInt32:
+		return "i"
+	}
+	return "l"
 }
 
 // appendToken appends a token as every normal form has it, literals left out;

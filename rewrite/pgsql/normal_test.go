@@ -31,6 +31,10 @@ func TestShapesDiffer(t *testing.T) {
 		{"SELECT a - -1", "SELECT a--1"},
 		{"SELECT a.b", "SELECT a b"},
 		{"SELECT $1", "SELECT $2"},
+		{"SELECT 1", "SELECT 1.5"},
+		{"SELECT 1", "SELECT 3000000000"},
+		{"SELECT 31", "SELECT 0x1F"},
+		{"SELECT '1'", "SELECT B'1'"},
 	} {
 		a, okA := shape(c[0])
 		b, okB := shape(c[1])
