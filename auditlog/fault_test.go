@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sqlveil/auditlog/intake"
 	"sqlveil/auditlog/segment"
 )
 
@@ -140,16 +141,23 @@ func alerts(all []record, rule string) (n int) {
 	return n
 }
 
-func TestFullDiskRefusesAndRecovers(t *testing.T) {
+func TestDiskThatRefusesIsWaitedFor(t *testing.T) {
+	for _, fault := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EDQUOT} {
+		t.Run(fault.Error(), func(t *testing.T) { refusingDisk(t, fault) })
+	}
+}
+
+func refusingDisk(t *testing.T, fault error) {
+	t.Helper()
 	d := &faultyDisk{}
 	l := openLog(t, Options{disk: d})
 	a := mustAppend(t, l, false)
 	d.set(func(d *faultyDisk) {
-		d.onPut = func(p []byte) (int, error) { return len(p) / 2, syscall.ENOSPC }
+		d.onPut = func(p []byte) (int, error) { return len(p) / 2, fault }
 	})
 	mustRefuse(t, l, true)
-	eventually(t, "health says that the disk is full", sick(l))
-	if err := l.Health(); !errors.Is(err, syscall.ENOSPC) {
+	eventually(t, "health says what is wrong", sick(l))
+	if err := l.Health(); !errors.Is(err, fault) {
 		t.Errorf("health: %v", err)
 	}
 	mustRefuse(t, l, false)
@@ -162,8 +170,8 @@ func TestFullDiskRefusesAndRecovers(t *testing.T) {
 	eventually(t, "the log goes on", healthy(l))
 	b := mustAppend(t, l, true)
 	all := checkLog(t, l, a, b)
-	if alerts(all, "audit.unavailable") != 1 || count(all, QueryEnd) != 1 {
-		t.Errorf("want one alert and one end in %+v", all)
+	if alerts(all, "audit.unavailable") != 1 || alerts(all, "audit.refused") != 1 || count(all, QueryEnd) != 1 {
+		t.Errorf("want two alerts and one end in %+v", all)
 	}
 }
 
@@ -380,5 +388,36 @@ func TestClockStepIsOnRecordAndPutsOffDeletion(t *testing.T) {
 	b := mustAppend(t, l, true)
 	if all := checkLog(t, l, a, b); alerts(all, "clock.step") != 2 {
 		t.Errorf("want two alerts in %+v", all)
+	}
+}
+
+func TestFullQueueRefusesInTimeAndCounts(t *testing.T) {
+	d, until := &faultyDisk{}, make(chan struct{})
+	l := openLog(t, Options{disk: d, IntakeBytes: intake.MinSize})
+	d.set(func(d *faultyDisk) {
+		d.onPut = func(p []byte) (int, error) { <-until; return len(p), nil }
+	})
+	var accepted []uint64
+	refused := 0
+	e := sample()
+	for began := time.Now(); refused == 0 && time.Since(began) < 2*patience; {
+		seq, err := l.Append(e, false)
+		if err != nil {
+			refused++
+		} else {
+			accepted = append(accepted, seq)
+		}
+	}
+	e.Kind = QueryEnd
+	if _, err := l.Append(e, false); !errors.Is(err, ErrUnavailable) || refused == 0 {
+		t.Errorf("a full queue takes an end: %v, %d refused", err, refused)
+	}
+	d.set(func(d *faultyDisk) { d.onPut = nil })
+	close(until)
+	eventually(t, "the log goes on", healthy(l))
+	eventually(t, "what was lost is queued", func() bool { return !l.lost.any.Load() })
+	all := checkLog(t, l, accepted...)
+	if g := gaps(all); len(g) != 1 || g[0].Gap.Reason != gapOutcome || g[0].Gap.Count != 1 || alerts(all, "audit.refused") == 0 {
+		t.Errorf("gaps %+v", g)
 	}
 }

@@ -174,7 +174,7 @@ func pack(ctx context.Context, d disk, from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Sync(), out.Close()) }()
-	encoder, err := zstd.NewWriter(io.NewOffsetWriter(out, 0), zstd.WithEncoderConcurrency(1))
+	encoder, err := zstd.NewWriter(io.NewOffsetWriter(out, 0), zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return err
 	}

@@ -242,7 +242,7 @@ func (l *Log) waits(kind Kind, strict bool) bool {
 // cannot be written: its statement ran, and the queue survives.
 func (l *Log) append(at time.Time, body []byte, wait, outcome bool) (uint64, error) {
 	if err := l.trouble.get(); err != nil && !outcome {
-		return l.refuse(at, wait, err)
+		return l.refuse(at, wait, outcome, err)
 	}
 	if wait {
 		l.flush.waiting.Add(1)
@@ -250,7 +250,7 @@ func (l *Log) append(at time.Time, body []byte, wait, outcome bool) (uint64, err
 	}
 	seq, err := l.put(at.UnixMicro(), body)
 	if err != nil {
-		return l.refuse(at, wait, err)
+		return l.refuse(at, wait, outcome, err)
 	}
 	l.rouse(wait)
 	if wait {
@@ -279,17 +279,21 @@ func (l *Log) put(micros int64, body []byte) (uint64, error) {
 	}
 }
 
-// refuse answers an Append that cannot be recorded.
-func (l *Log) refuse(at time.Time, wait bool, reason error) (uint64, error) {
-	shed := l.options.Shed && !wait && !errors.Is(reason, errClosed)
-	l.lost.add(at, shed)
-	if shed {
+// refuse answers an Append that cannot be recorded, and counts it.
+func (l *Log) refuse(at time.Time, wait, outcome bool, reason error) (uint64, error) {
+	if !errors.Is(reason, ErrUnavailable) {
+		reason = fmt.Errorf("%w: %w", ErrUnavailable, reason)
+	}
+	switch {
+	case outcome:
+		l.lost.add(at, losses{outcomes: 1})
+	case l.options.Shed && !wait && !errors.Is(reason, errClosed):
+		l.lost.add(at, losses{shed: 1})
 		return 0, nil
+	default:
+		l.lost.add(at, losses{refused: 1})
 	}
-	if errors.Is(reason, ErrUnavailable) {
-		return 0, reason
-	}
-	return 0, fmt.Errorf("%w: %w", ErrUnavailable, reason)
+	return 0, reason
 }
 
 // Health returns nil while statements can be recorded, else why they cannot.

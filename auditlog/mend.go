@@ -52,11 +52,11 @@ func (w *writer) repair() (err error) {
 	w.busy.begin(w.log)
 	defer w.busy.end()
 	synced, _ := w.log.flush.progress()
-	w.pending = w.pending[:w.state.offset-synced.offset] // a batch that broke off added more
+	w.pending = w.pending[:w.state.offset-w.base] // a batch that broke off added more
 	if err := w.house(synced.offset); err != nil {
 		return err
 	}
-	if _, err := w.file.WriteAt(w.pending, synced.offset); err != nil {
+	if _, err := w.file.WriteAt(w.pending, w.base); err != nil {
 		return err
 	}
 	if err := errors.Join(w.file.Truncate(w.state.offset), w.file.Sync()); err != nil {
@@ -65,7 +65,7 @@ func (w *writer) repair() (err error) {
 	if err := w.log.inspect(w.file); err != nil {
 		return err
 	}
-	w.pending = w.pending[:0]
+	w.forgetAll()
 	w.log.flush.reset(w.file, mark{w.state.link.Seq, w.state.offset})
 	w.log.ring.Load().Rewind()
 	return w.release()
@@ -240,16 +240,32 @@ func (w *writer) drain(ring *intake.Ring) (drained bool) {
 
 // report puts on record how long nothing could be recorded, and what was lost.
 func (w *writer) report(cause error, began time.Time) {
-	refused, shed, since, until := w.log.lost.take()
-	if shed > 0 {
-		w.owed = append(w.owed, Event{Kind: AuditGap, Gap: Gap{
-			Count: shed, Since: since, Until: until, Reason: gapShed,
-		}})
-	}
 	w.owed = append(w.owed, Event{Kind: Alert, Detail: []Detail{
 		{"rule", "audit.unavailable"},
 		{"reason", cause.Error()},
 		{"since", began.UTC().Format(time.RFC3339Nano)},
-		{"refused", strconv.FormatUint(refused, 10)},
 	}})
+	w.reportLost(cause.Error())
+}
+
+// reportLost puts on record what could not be recorded since the last time.
+func (w *writer) reportLost(reason string) {
+	n := w.log.lost.take()
+	for _, gap := range []Gap{
+		{Count: n.shed, Since: n.since, Until: n.until, Reason: gapShed},
+		{Count: n.outcomes, Since: n.since, Until: n.until, Reason: gapOutcome},
+	} {
+		if gap.Count > 0 {
+			w.owed = append(w.owed, Event{Kind: AuditGap, Gap: gap})
+		}
+	}
+	if n.refused > 0 {
+		w.owed = append(w.owed, Event{Kind: Alert, Detail: []Detail{
+			{"rule", "audit.refused"},
+			{"reason", reason},
+			{"refused", strconv.FormatUint(n.refused, 10)},
+			{"since", n.since.UTC().Format(time.RFC3339Nano)},
+			{"until", n.until.UTC().Format(time.RFC3339Nano)},
+		}})
+	}
 }

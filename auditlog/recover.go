@@ -22,6 +22,7 @@ const (
 	gapLost       = "lost"       // the machine died, or somebody took records away, before they were on the disk
 	gapForeign    = "foreign"    // lines that this log did not write stood at its end; they were set aside
 	gapShed       = "shed"       // statements were let through unrecorded, as configured
+	gapOutcome    = "outcome"    // statements ended while the log could not be written
 )
 
 // Reasons in a chain.key.
@@ -366,7 +367,7 @@ func (w *writer) ready() error {
 		return err
 	}
 	w.state.offset += int64(len(w.pending))
-	w.pending = w.pending[:0]
+	w.forgetAll()
 	if err := errors.Join(w.file.Sync(), w.log.disk.SyncDir(w.log.options.Directory)); err != nil {
 		return err
 	}

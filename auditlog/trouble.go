@@ -46,31 +46,38 @@ func (t *trouble) set(source int, reason error) {
 
 // lost counts what could not be recorded.
 type lost struct {
-	mu           sync.Mutex
+	any atomic.Bool // there is something to take
+	mu  sync.Mutex
+	n   losses // guarded by mu
+}
+
+// losses are records that are not in the log.
+type losses struct {
 	refused      uint64 // statements that were not let through
 	shed         uint64 // statements that were
+	outcomes     uint64 // of statements that ran
 	since, until time.Time
 }
 
-func (l *lost) add(at time.Time, shed bool) {
+// add counts one with one of the fields of n.
+func (l *lost) add(at time.Time, n losses) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refused+l.shed == 0 {
-		l.since = at
+	if !l.any.Swap(true) {
+		l.n.since = at
 	}
-	l.until = at
-	if shed {
-		l.shed++
-	} else {
-		l.refused++
-	}
+	l.n.until = at
+	l.n.refused += n.refused
+	l.n.shed += n.shed
+	l.n.outcomes += n.outcomes
 }
 
-// take returns the count and begins a new one.
-func (l *lost) take() (refused, shed uint64, since, until time.Time) {
+// take returns the counts and begins new ones.
+func (l *lost) take() losses {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	refused, shed, since, until = l.refused, l.shed, l.since, l.until
-	l.refused, l.shed = 0, 0
-	return
+	l.any.Store(false)
+	n := l.n
+	l.n = losses{}
+	return n
 }

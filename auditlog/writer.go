@@ -40,9 +40,11 @@ type writer struct {
 	file   file
 	hour   time.Time // in which the segment was opened
 
-	// pending are the bytes written after what is known to be synced: they are
-	// written again when a sync fails, since the kernel may have dropped them.
+	// pending are the bytes written from base on, at least those not known to be
+	// synced: they are written again when a sync fails, since the kernel may have
+	// dropped them.
 	pending []byte
+	base    int64
 	dirty   time.Time // when the oldest of them was written
 
 	since, until int64  // microseconds; times of the segment's first and last record
@@ -145,11 +147,17 @@ func (w *writer) settle() error {
 }
 
 func (w *writer) forget(synced int64) {
-	unsynced := int(w.state.offset - synced)
-	if unsynced < len(w.pending) {
-		w.pending = w.pending[:copy(w.pending, w.pending[len(w.pending)-unsynced:])]
+	gone := int(synced - w.base)
+	if gone > len(w.pending)/2 { // else it is not worth moving the rest
+		w.pending = w.pending[:copy(w.pending, w.pending[gone:])]
+		w.base = synced
 		w.dirty = w.log.options.now()
 	}
+}
+
+// forgetAll says that everything written is synced.
+func (w *writer) forgetAll() {
+	w.pending, w.base = w.pending[:0], w.state.offset
 }
 
 // batch takes what is waiting, up to batchBytes, and writes it.
@@ -245,6 +253,9 @@ func (w *writer) due() error {
 	}
 	if err := w.renewKey(); err != nil {
 		return err
+	}
+	if w.log.lost.any.Load() {
+		w.reportLost("the queue was full")
 	}
 	w.pay()
 	if w.headSize != w.state.tree.Size() && now.Sub(w.headAt) >= headEvery {
@@ -380,7 +391,7 @@ func (w *writer) sync() error {
 	if err != nil {
 		return err
 	}
-	w.pending = w.pending[:0]
+	w.forgetAll()
 	w.log.flush.reset(w.file, mark{w.state.link.Seq, w.state.offset})
 	return nil
 }
@@ -444,6 +455,7 @@ func (w *writer) create() error {
 	}
 	w.file, w.hour, w.headSize = f, w.log.options.now(), 0
 	w.state.segment, w.state.offset, w.state.tree = name, 0, chain.Tree{}
+	w.forgetAll()
 	w.log.flush.reset(f, mark{w.state.link.Seq, 0})
 	return nil
 }

@@ -238,6 +238,39 @@ func TestNoOldStateIsLeft(t *testing.T) {
 	}
 }
 
+// Positions and numbers are kept in 31 and 32 bits; both turn over.
+func TestCountersTurnOver(t *testing.T) {
+	r, path := openNew(t, MinSize)
+	const seq, pos = 1<<32 - 50, 1<<31 - 3000
+	start := uint64(pos - pos%int(r.cap))
+	if err := r.Reset(seq, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.next.pos = start
+	r.freed.pos.Store(start)
+	r.claim.Store(pack(seq, start))
+	for n := uint64(seq); n < seq+400; n++ {
+		put(t, r, n)
+		put(t, r, n+1)
+		take(t, r, n)
+		if err := r.Release(nil); err != nil {
+			t.Fatal(err)
+		}
+		found := reopen(t, path)
+		if len(found.Entries) != 1 || found.Entries[0].Seq != n+1 {
+			t.Fatalf("recovered %d entries after %d", len(found.Entries), n)
+		}
+		n++
+		take(t, r, n)
+		if err := r.Release(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.next.pos>>31 == start>>31 {
+		t.Errorf("the position went from %d to %d only", start, r.next.pos)
+	}
+}
+
 func TestSealedRingTakesNothing(t *testing.T) {
 	r, _ := openNew(t, MinSize)
 	put(t, r, 1)
