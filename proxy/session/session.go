@@ -29,7 +29,7 @@ type Session struct {
 
 	begin auditlog.Event // the up side's
 	end   auditlog.Event // the down side's
-	who   auditlog.Event // what both begin with; not changed once the session has started
+	who   identity       // what both begin with
 
 	hasher *auditlog.SubjectHasher // the down side's, made when it is needed
 
@@ -50,6 +50,14 @@ type Session struct {
 	ticket uint64
 	stop   func() // the relay's way to end the session at the next occasion
 	ending bool
+}
+
+// An identity is what every record of a session has in common. It does not change
+// once the session has started.
+type identity struct {
+	session  auditlog.Session
+	who      auditlog.Who
+	database auditlog.Database
 }
 
 // Surroundings is what the meaning of a text depends on besides the catalog.
@@ -119,7 +127,7 @@ func (s *Session) Login(l Login, wire Wire) error {
 // Started says that the server is ready for the first statement, and which it is.
 func (s *Session) Started(engine string) error {
 	s.begin.Database.Engine, s.end.Database.Engine = engine, engine
-	s.who.Session, s.who.Who, s.who.Database = s.begin.Session, s.begin.Who, s.begin.Database
+	s.who = identity{s.begin.Session, s.begin.Who, s.begin.Database}
 	if err := s.record(&s.begin, auditlog.SessionStart, false); err != nil {
 		return auditRefusal()
 	}
@@ -193,7 +201,7 @@ func (s *Session) finish(why string) {
 // Cancelled puts a request to cancel what runs in the session on record. It may
 // be called from anywhere.
 func (s *Session) Cancelled(client string) {
-	e := s.who
+	e := auditlog.Event{Session: s.who.session, Who: s.who.who, Database: s.who.database}
 	e.Detail = []auditlog.Detail{{Key: "from", Value: client}}
 	s.append(&e, auditlog.QueryCancel, false)
 }
