@@ -104,7 +104,8 @@ func (s *MariaDBServer) Start() error {
 			}
 		}
 		s.process, err = startProcess(s.Directory, "KILL", s.account, program, "--no-defaults",
-			"--datadir="+s.Directory, "--socket="+s.socket(), "--pid-file="+filepath.Join(s.Directory, "pid"),
+			// A server that starts removes what it takes for its own leftovers from tmpdir.
+			"--datadir="+s.Directory, "--tmpdir="+s.Directory, "--socket="+s.socket(), "--pid-file="+filepath.Join(s.Directory, "pid"),
 			"--port="+strconv.Itoa(s.Port), "--bind-address=127.0.0.1", "--skip-name-resolve",
 			"--character-set-server=utf8mb4", "--local-infile=1", "--max-allowed-packet=64M", "--max-connections=300",
 			"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=8M", "--sync-binlog=0",
