@@ -112,6 +112,41 @@ func (q *question) command() *cobra.Command {
 	return cmd
 }
 
+func auditIndexCommand() *cobra.Command {
+	var p place
+	var anew bool
+	cmd := &cobra.Command{
+		Use:   "index",
+		Short: "Bring the index up to date, or make it anew",
+		Long: `Bring the index up to date, or make it anew from the log. Other commands do so
+themselves; the index holds nothing that is not in the log.`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.find(nil); err != nil {
+				return err
+			}
+			o := review.Options{Progress: progress(cmd.ErrOrStderr(), "index")}
+			if anew {
+				if err := review.Remove(p.directory, o); err != nil {
+					return err
+				}
+			}
+			x, err := review.Open(cmd.Context(), p.directory, o)
+			if err != nil {
+				return err
+			}
+			last, at := x.Last()
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "records up to %d of %s are in the index\n", last, localTime(at)); err != nil {
+				return err
+			}
+			return x.Close()
+		},
+	}
+	p.flags(cmd)
+	cmd.Flags().BoolVar(&anew, "rebuild", false, "make it anew")
+	return cmd
+}
+
 // searchLimit is how many rows are shown when nobody says.
 const searchLimit = 100
 

@@ -58,6 +58,38 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 	return x, nil
 }
 
+// Last returns the number and the time of the newest row.
+func (x *Index) Last() (seq uint64, at time.Time) {
+	if len(x.zones) == 0 {
+		return 0, time.Time{}
+	}
+	z := x.zones[len(x.zones)-1]
+	return z.maxSeq, time.UnixMicro(z.maxTime)
+}
+
+// Remove deletes the index of a log, which the next Open makes anew. It fails
+// while a process keeps the index up.
+func Remove(dir string, o Options) error {
+	path, err := choosePath(dir, o.Path)
+	if err != nil {
+		return err
+	}
+	lock, err := tryLock(path)
+	if err != nil {
+		return fmt.Errorf("index %s: %w", path, err)
+	}
+	return errors.Join(removeFiles(path), lock.Close())
+}
+
+func removeFiles(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Close closes the index.
 func (x *Index) Close() error { return x.store.db.Close() }
 
@@ -124,10 +156,8 @@ func openBuilder(ctx context.Context, path, dir string) (*store, *builder, error
 		if !first || ctx.Err() != nil {
 			return nil, nil, err
 		}
-		for _, suffix := range []string{"", "-wal", "-shm"} {
-			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, nil, err
-			}
+		if err := removeFiles(path); err != nil {
+			return nil, nil, err
 		}
 	}
 }
