@@ -123,6 +123,18 @@ const maxDepth = 16
 // viewColumns resolves a view's own query. Its predicates count as uses: they
 // decide which rows are seen.
 func (r *resolver) viewColumns(rel *Relation) []column {
+	columns, known := r.views[rel]
+	if !known {
+		if r.views == nil {
+			r.views = map[*Relation][]column{}
+		}
+		columns = r.viewQuery(rel)
+		r.views[rel] = columns
+	}
+	return columns
+}
+
+func (r *resolver) viewQuery(rel *Relation) []column {
 	name := rel.Schema + "." + rel.Name
 	if r.depth >= maxDepth || rel.Locked {
 		r.unsupported("view " + name + " (it is nested too deeply, or being changed)")

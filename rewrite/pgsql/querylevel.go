@@ -129,6 +129,7 @@ type resolver struct {
 	calls    map[uint32]*activation
 	changed  bool // an earlier statement of the same text changes definitions
 
+	views         map[*Relation][]column // whose queries were resolved
 	subqueryNames map[*pg.SubLink]string // of the columns of subqueries in expressions
 }
 

@@ -91,8 +91,12 @@ func (r *resolver) insert(s *pg.InsertStmt, l *queryLevel) []column {
 	return r.returning(s.ReturningList, t, in)
 }
 
-// returning resolves RETURNING.
+// returning resolves RETURNING. A rule may return something else under the names
+// of the columns.
 func (r *resolver) returning(nodes []*pg.Node, t *target, l *queryLevel) []column {
+	if len(nodes) > 0 && t.relation.HasRules {
+		r.unsupported("RETURNING of " + t.relation.Schema + "." + t.relation.Name + ", which has rules,")
+	}
 	return r.targets(nodes, &queryLevel{outer: l.outer, with: l.with, from: r.withOldAndNew(t, l.from), args: l.args})
 }
 
