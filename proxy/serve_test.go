@@ -199,8 +199,8 @@ func TestServeReloads(t *testing.T) {
 	}
 }
 
-// waitForQuery waits until the server runs a statement.
-func waitForQuery(t *testing.T, server *proxytest.PostgreSQLServer, sql string) {
+// waitForSleep waits until a statement sleeps in the server.
+func waitForSleep(t *testing.T, server *proxytest.PostgreSQLServer, sql string) {
 	t.Helper()
 	conn, err := server.Connect(t.Context(), "postgres")
 	if err != nil {
@@ -208,7 +208,7 @@ func waitForQuery(t *testing.T, server *proxytest.PostgreSQLServer, sql string) 
 	}
 	defer conn.Close(context.Background())
 	for running := 0; running == 0; {
-		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1", sql).Scan(&running)
+		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query = $1", sql).Scan(&running)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +234,7 @@ func TestServeDrains(t *testing.T) {
 		var text string
 		answer <- busy.QueryRow(t.Context(), "SELECT 'done' FROM pg_sleep(2)").Scan(&text)
 	}()
-	waitForQuery(t, lab(t).server, "SELECT 'done' FROM pg_sleep(2)")
+	waitForSleep(t, lab(t).server, "SELECT 'done' FROM pg_sleep(2)")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
