@@ -60,6 +60,7 @@ func init() {
 		"json_unquote": {1, (*resolver).jsonUnquoteCall},
 		"greatest":     {1, (*resolver).greatestCall},
 		"least":        {1, (*resolver).greatestCall},
+		"row_count":    {0, (*resolver).rowCountCall},
 		"nextval":      {1, (*resolver).sequenceCall},
 		"lastval":      {1, (*resolver).sequenceCall},
 		"setval":       {1, (*resolver).sequenceCall},
@@ -244,6 +245,16 @@ func (r *resolver) greatestCall(f *ast.FuncCallExpr, l *level) value {
 		out.certain = out.certain && a.certain
 	}
 	return out
+}
+
+// rowCountCall is ROW_COUNT(): an UPDATE counts the rows that it changed, so the
+// count tells whether a protected column had the value already. A routine's own
+// use of it is its author's.
+func (r *resolver) rowCountCall(*ast.FuncCallExpr, *level) value {
+	if r.depth > 0 {
+		return value{kind: typeInteger, certain: true}
+	}
+	return value{Value: rewrite.Of(changedRows), exact: true, kind: typeInteger}
 }
 
 // sequenceCall is NEXT VALUE FOR and its like: a sequence holds no one's data,

@@ -23,7 +23,7 @@ const (
 	// costlyCheck and costShare bound what checks cost the server: one that took
 	// longer than costlyCheck is relied upon for costShare times its duration.
 	costlyCheck = 5 * time.Millisecond
-	costShare   = 20
+	costShare   = 10
 )
 
 var errCatalogsClosed = errors.New("the catalogs are closed")

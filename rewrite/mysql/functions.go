@@ -121,7 +121,7 @@ t>i validate_password_strength
 x>b asymmetric_encrypt asymmetric_decrypt asymmetric_derive asymmetric_sign create_asymmetric_priv_key create_asymmetric_pub_key create_dh_parameters create_digest
 x>i asymmetric_verify
 >t database schema schemas wsrep_last_written_gtid wsrep_last_seen_gtid user current_user session_user system_user current_role version icu_version roles_graphml current_resource_group tidb_version
->i connection_id row_count found_rows ps_current_thread_id rownum rowsinserted tidb_is_ddl_owner tidb_current_tso
+>i connection_id found_rows ps_current_thread_id rownum rowsinserted tidb_is_ddl_owner tidb_current_tso
 x>i$ last_insert_id sleep benchmark get_lock release_lock is_free_lock is_used_lock
 >i release_all_locks
 x>i$ master_pos_wait source_pos_wait master_gtid_wait wait_for_executed_gtid_set wait_until_sql_thread_after_gtids nextval lastval setval

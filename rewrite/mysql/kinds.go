@@ -147,6 +147,9 @@ func (r *resolver) queryStatement(l *level) (columns []column, rows bool) {
 		r.refuseKind("PROCEDURE ANALYSE")
 		return nil, true
 	}
+	if r.mode.flavour == flavourMariaDB && r.in.words(0, "VALUES", "(") {
+		return r.tableValues(l), true
+	}
 	at := r.intoAt()
 	if at < 0 {
 		return r.syntax(l)
@@ -170,6 +173,37 @@ func (r *resolver) queryStatement(l *level) (columns []column, rows bool) {
 		r.assignTo(target, v, l)
 	}
 	return nil, false
+}
+
+// tableValues is MariaDB's VALUES (...), (...), whose columns are named after the
+// first row.
+func (r *resolver) tableValues(l *level) (columns []column) {
+	r.kind("SELECT")
+	for at := 1; ; at++ {
+		end := r.in.closing(at)
+		if end < 0 || !r.in.word(at, "(") {
+			r.unparsed(errForm)
+			return nil
+		}
+		first := columns == nil
+		ok := r.selected(at+1, end, func(list *ast.FieldList) {
+			for i, c := range r.fields(list, l.under()) {
+				switch {
+				case first:
+					columns = append(columns, c)
+				case i < len(columns):
+					columns[i].value = either(columns[i].value, c.value)
+				}
+			}
+		})
+		if at = end + 1; !ok || at < len(r.in.tokens) && r.in.tokens[at].kind != tokenComma {
+			r.unparsed(errForm)
+			return nil
+		}
+		if at >= len(r.in.tokens) {
+			return columns
+		}
+	}
 }
 
 // assignTo records that a user variable or one of a program gets a value.
@@ -236,7 +270,7 @@ func (r *resolver) callStatement(l *level) (columns []column, rows bool) {
 	node, err := r.parse("", r.in.start, r.in.end)
 	call, ok := node.(*ast.CallStmt)
 	if err != nil || !ok {
-		r.unparsed(err)
+		r.unparsed(orSyntax(err))
 		return nil, true
 	}
 	r.kind("CALL")

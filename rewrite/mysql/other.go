@@ -67,7 +67,7 @@ func (r *resolver) useDatabase() {
 	r.st.Effect.Path = true
 	name, ok := r.in.identifier(1)
 	if !ok {
-		r.unparsed(errOdd)
+		r.unparsed(errForm)
 		return
 	}
 	r.newSchema = &name

@@ -27,6 +27,7 @@ const (
 var (
 	errNUL    = errors.New("it holds a NUL byte")
 	errBroken = errors.New("a quote or comment does not end")
+	errForm   = errors.New("it is of a form that is not known")
 	errOdd    = errors.New("it holds a name or number that servers read differently; write names in backquotes")
 )
 

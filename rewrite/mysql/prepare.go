@@ -63,7 +63,7 @@ func (r *resolver) execute(l *level) (columns []column, rows bool) {
 	if r.in.word(2, "USING") {
 		v, ok := r.expression(r.in, 3, len(r.in.tokens), l)
 		if !ok {
-			r.unparsed(errOdd)
+			r.unparsed(errForm)
 		}
 		r.use(v, "an argument of EXECUTE")
 	}

@@ -77,7 +77,7 @@ func (r *resolver) names() (charset string, ok bool) {
 
 func orSyntax(err error) error {
 	if err == nil {
-		return errOdd
+		return errForm
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func orSyntax(err error) error {
 func (r *resolver) setStatement(l *level) (columns []column, rows bool) {
 	end := r.in.find(2, "FOR")
 	if end < 0 {
-		r.unparsed(errOdd)
+		r.unparsed(errForm)
 		return nil, true
 	}
 	for i := 2; i < end; i++ {

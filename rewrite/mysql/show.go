@@ -19,6 +19,9 @@ var (
 	shownMessage = &rewrite.TableColumn{
 		Name: masking.Column{Database: "information_schema", Table: "WARNINGS", Name: "Message"}, Type: "varchar(512)", System: true, Rel: math.MaxUint32,
 	}
+	changedRows = &rewrite.TableColumn{
+		Name: masking.Column{Database: "information_schema", Table: "DIAGNOSTICS", Name: "ROW_COUNT"}, Type: "bigint", System: true, Rel: math.MaxUint32,
+	}
 	shownSecret = &rewrite.TableColumn{
 		Name: masking.Column{Database: "mysql", Table: "user", Name: "authentication_string"}, Type: "text", System: true, Rel: math.MaxUint32,
 	}
@@ -176,7 +179,7 @@ func (r *resolver) shown(columns []column, at int, l *level) []column {
 		in := &level{outer: l, from: &namespace{columns: columns}}
 		_, ok := r.conditionPart(where+1, len(r.in.tokens), in)
 		if !ok {
-			r.unparsed(errBroken)
+			r.unparsed(errForm)
 		}
 	}
 	if like := r.in.find(at, "LIKE"); like >= 0 && like+1 < len(r.in.tokens) && (columns[0].name == "Database" || strings.HasPrefix(columns[0].name, "Tables_in_")) {

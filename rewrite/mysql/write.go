@@ -309,8 +309,8 @@ func (r *resolver) update(s *ast.UpdateStmt, l *level) {
 	r.fromClause(s.TableRefs, l)
 	for _, a := range s.List {
 		r.within("field list", "", func() { r.assignment(a, l) })
+		r.touchTables(l, func(t *table) bool { return r.mayHold(a.Column, t) })
 	}
-	r.touchAll(l)
 	r.filtered(s.Where, s.Order, s.Limit, l)
 }
 
@@ -328,10 +328,20 @@ func (r *resolver) assignment(a *ast.Assignment, l *level) {
 	r.written(column, column.Name.String(), v)
 }
 
-// touchAll records that rows of the tables in FROM are written.
-func (r *resolver) touchAll(l *level) {
+// mayHold says whether a column that is assigned to may be one of t.
+func (r *resolver) mayHold(c *ast.ColumnName, t *table) bool {
+	if c.Table.O != "" {
+		return r.sameName(t.name, c.Table.O)
+	}
+	_, ok := t.find(c.Name.O)
+	return ok
+}
+
+// touchTables records that rows of those tables in FROM are written which which
+// is true for.
+func (r *resolver) touchTables(l *level, which func(*table) bool) {
 	for _, t := range l.from.tables {
-		if t.schema == "" {
+		if t.schema == "" || !which(t) {
 			continue
 		}
 		for _, c := range t.columns {
@@ -372,16 +382,19 @@ func (r *resolver) delete(s *ast.DeleteStmt, l *level) []column {
 	r.strict = true
 	r.with(s.With, l)
 	r.fromClause(s.TableRefs, l)
+	deleted := map[*table]bool{}
 	if s.Tables != nil {
 		for _, t := range s.Tables.Tables {
-			if r.table(l, t.Schema.O, t.Name.O) == nil {
+			if found := r.table(l, t.Schema.O, t.Name.O); found != nil {
+				deleted[found] = true
+			} else {
 				r.unknown(rewrite.Refusal{
 					Code: rewrite.CodeUnknownName, SQLState: "42S02", Message: "Unknown table '" + t.Name.O + "' in MULTI DELETE",
 				})
 			}
 		}
 	}
-	r.touchAll(l)
+	r.touchTables(l, func(t *table) bool { return s.Tables == nil || deleted[t] })
 	r.filtered(s.Where, s.Order, s.Limit, l)
 	return nil
 }
