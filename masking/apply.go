@@ -30,7 +30,7 @@ func applyJSON(m Mask, dst, text []byte) ([]byte, bool) {
 	switch {
 	case m == Null:
 		return dst, false
-	case m == Redact:
+	case m == Redact, m == Withheld:
 		return append(dst, neutrals[KindJSON]...), true
 	}
 	s := scanner{text: text}

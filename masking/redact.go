@@ -3,7 +3,11 @@ package masking
 // Redact replaces every value by the neutral value of its type.
 var Redact Mask = redact{}
 
-type redact struct{}
+// Withheld is Redact for what is made of a protected value: of such an array not
+// even the length is shown.
+var Withheld Mask = redact{whole: true}
+
+type redact struct{ whole bool }
 
 func (redact) Name() string                                { return "redact" }
 func (redact) Append(dst, _ []byte, t Type) ([]byte, bool) { return Neutral(dst, t) }

@@ -13,6 +13,8 @@ func Strictest(a, b Mask) Mask {
 		return a
 	case a == Null || b == Null:
 		return Null
+	case a == Withheld || b == Withheld:
+		return Withheld
 	}
 	p, isPartial := a.(partial)
 	q, both := b.(partial)

@@ -15,6 +15,10 @@ type Source struct {
 type Value struct {
 	Plain   []Source // the value may be this column's own value
 	Derived []Source // the value depends on this column in some other way
+
+	// Nulls says that the value may be NULL where none of its sources is: whether
+	// it is tells something about them.
+	Nulls bool
 }
 
 // Of is the value of column itself.
@@ -25,12 +29,12 @@ func (v Value) None() bool { return len(v.Plain) == 0 && len(v.Derived) == 0 }
 
 // Either is a value that is one of the two: a branch of CASE, an arm of UNION.
 func (v Value) Either(w Value) Value {
-	return Value{Plain: union(v.Plain, w.Plain), Derived: union(v.Derived, w.Derived)}
+	return Value{Plain: union(v.Plain, w.Plain), Derived: union(v.Derived, w.Derived), Nulls: v.Nulls || w.Nulls}
 }
 
 // Into is what an expression makes of v and w: it depends on both and is neither.
 func (v Value) Into(w Value) Value {
-	return Value{Derived: union(v.Derive().Derived, w.Derive().Derived)}
+	return Value{Derived: union(v.Derive().Derived, w.Derive().Derived), Nulls: v.Nulls || w.Nulls}
 }
 
 // Derive is what an expression makes of v alone.
@@ -38,7 +42,7 @@ func (v Value) Derive() Value {
 	if len(v.Plain) == 0 {
 		return v
 	}
-	return Value{Derived: union(v.Plain, v.Derived)}
+	return Value{Derived: union(v.Plain, v.Derived), Nulls: v.Nulls}
 }
 
 // At is the value at a path of a JSON document; step is ".name" or "[*]".
@@ -50,7 +54,7 @@ func (v Value) At(step string) Value {
 		}
 		narrow[i] = Source{Column: s.Column, Path: s.Path + step}
 	}
-	return Value{Plain: narrow, Derived: v.Derived}
+	return Value{Plain: narrow, Derived: v.Derived, Nulls: v.Nulls}
 }
 
 // Sources calls yield for each source, plain ones first.

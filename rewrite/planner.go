@@ -207,7 +207,10 @@ func (d *decision) output(c ResultColumn) Output {
 		for _, p := range protections {
 			mask := d.scope.Role.Mask(p.label)
 			if mask != nil && p.derived {
-				mask, out.Derived = masking.Redact, true
+				mask, out.Derived = masking.Withheld, true
+				if c.Value.Nulls || !derived { // or a member of a document
+					mask = masking.Null
+				}
 			}
 			out.Mask = strictest(out.Mask, mask)
 			for _, class := range p.label.Classes() {

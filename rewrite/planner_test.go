@@ -117,8 +117,19 @@ func TestUnlabelledMasked(t *testing.T) {
 
 func TestDerivedOutputIsRedacted(t *testing.T) {
 	p := planOf(testScope(t, "clerk", "visible"), Statement{Columns: []ResultColumn{{Value: Of(column("deny")).Derive()}}})
-	if out := p.Outputs[0]; out.Mask != masking.Redact || !out.Derived {
-		t.Errorf("output = %+v, want redact, derived", out)
+	if out := p.Outputs[0]; out.Mask != masking.Withheld || !out.Derived {
+		t.Errorf("output = %+v, want it withheld, derived", out)
+	}
+}
+
+func TestTellingNullsAreNull(t *testing.T) {
+	value := Of(column("deny")).Derive()
+	value.Nulls = true
+	p := planOf(testScope(t, "clerk", "visible"), Statement{Columns: []ResultColumn{{Value: value}, {Value: value.Either(Of(column("free")))}}})
+	for _, out := range p.Outputs {
+		if out.Mask != masking.Null || !out.Derived {
+			t.Errorf("output = %+v, want null, derived", out)
+		}
 	}
 }
 

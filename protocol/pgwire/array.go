@@ -38,6 +38,22 @@ func (c *Cell) appendBinaryArray(dst, array []byte) ([]byte, bool) {
 	return dst, in.End() == nil
 }
 
+// appendEmptyArray appends an array without elements, of the type of the given one.
+func (c *Cell) appendEmptyArray(dst, array []byte) ([]byte, bool) {
+	switch in := protocol.Over(array); c.codec.Format {
+	case TextFormat:
+		return append(dst, "{}"...), true
+	case BinaryFormat:
+		in.Take(2 * lengthSize) // dimensions, whether there are NULLs
+		element := in.Take(lengthSize)
+		if in.Err() != nil {
+			return dst, false
+		}
+		return append(append(dst, make([]byte, 2*lengthSize)...), element...), true
+	}
+	return dst, false
+}
+
 // arrayLength reads the header of an array and returns how many elements follow.
 func arrayLength(in *protocol.Cursor) (int, bool) {
 	dimensions, hasNull := in.Uint32(), in.Uint32()

@@ -13,11 +13,19 @@ type TextMask interface {
 type Cell struct {
 	codec        Codec
 	mask         TextMask
+	empties      bool
 	text, masked []byte
 }
 
 // NewCell returns a Cell for a column.
 func NewCell(codec Codec, mask TextMask) *Cell { return &Cell{codec: codec, mask: mask} }
+
+// Empties makes the Cell give an empty array for every array, instead of masking
+// its elements, and returns it.
+func (c *Cell) Empties() *Cell {
+	c.empties = true
+	return c
+}
 
 // maxScratch is the largest buffer that a Cell keeps.
 const maxScratch = 256 << 10
@@ -30,6 +38,8 @@ func (c *Cell) AppendCell(dst, cell []byte) ([]byte, bool) {
 		return dst, false
 	case !c.codec.Type.Array:
 		return c.appendScalar(dst, cell)
+	case c.empties:
+		return c.appendEmptyArray(dst, cell)
 	case c.codec.Format == TextFormat:
 		return c.appendTextArray(dst, cell)
 	case c.codec.Format == BinaryFormat:

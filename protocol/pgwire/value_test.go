@@ -76,6 +76,31 @@ type identity struct{}
 
 func (identity) Append(dst, text []byte) ([]byte, bool) { return append(dst, text...), true }
 
+// TestEmptiedArrays expects of an array not even its length.
+func TestEmptiedArrays(t *testing.T) {
+	element := "\x00\x00\x00\x19" // text
+	empty := strings.Repeat("\x00", 8) + element
+	for _, test := range []struct {
+		format  int16
+		array   string
+		want    string
+		refused bool
+	}{
+		{format: TextFormat, array: `{a,NULL,"b c"}`, want: "{}"},
+		{format: TextFormat, array: `[2:3]={a,b}`, want: "{}"},
+		{format: BinaryFormat, array: "\x00\x00\x00\x01\x00\x00\x00\x00" + element + "\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01a", want: empty},
+		{format: BinaryFormat, array: empty, want: empty},
+		{format: BinaryFormat, array: "\x00\x00", refused: true},
+		{format: 7, array: "{}", refused: true},
+	} {
+		c := NewCell(Codec{Type: TypeOf(1009, -1), Format: test.format}, nil).Empties()
+		got, ok := c.AppendCell(nil, []byte(test.array))
+		if ok == test.refused || ok && string(got) != test.want {
+			t.Errorf("%q in format %d: %q, %v", test.array, test.format, got, ok)
+		}
+	}
+}
+
 func TestKnownArrays(t *testing.T) {
 	t.Parallel()
 	for _, k := range knownValues(t) {

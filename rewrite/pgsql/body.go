@@ -60,6 +60,7 @@ func (f *Function) takes(n int) bool {
 
 // functionValue resolves a call of one user-written or extension function.
 func (r *resolver) functionValue(f *Function, args []value, names []string) value {
+	r.effects++
 	if f.Extension != "" {
 		if Judge(f.Schema, f.Name, f.Extension).Known {
 			return r.judged(f.Schema, f.Name, f.Extension, args)
@@ -68,7 +69,7 @@ func (r *resolver) functionValue(f *Function, args []value, names []string) valu
 	}
 	if r.scope.Policy.Trusted(f.Schema, f.Name) {
 		r.st.Effect.Opaque = true
-		return r.madeFrom(f, derived(args...))
+		return r.madeFrom(f, tells(derived(args...)))
 	}
 	r.st.Routines = true
 	switch {

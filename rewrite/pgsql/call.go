@@ -3,6 +3,7 @@ package pgsql
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -14,13 +15,55 @@ import (
 func (r *resolver) call(f *pg.FuncCall, l *queryLevel) value {
 	r.callSteering(f, l)
 	schema, name := splitName(f.Funcname)
+	effects := r.effects
 	args := r.exprs(f.Args, l)
+	l.aggregates.note(f, name, args, r.effects > effects)
 	if f.AggWithinGroup { // what is aggregated stands there
 		for _, n := range f.AggOrder {
 			args = append(args, r.expr(n.GetSortBy().GetNode(), l))
 		}
 	}
 	return r.callNamed(schema, name, f, args)
+}
+
+// aggregates are what is known of the aggregates of one query.
+type aggregates struct {
+	distinct []value // the arguments under DISTINCT
+	ordered  bool    // the order of the rows shows in the result of one
+}
+
+// note takes one more call, which may be an aggregate or not. effects says that
+// its arguments are not the same each time.
+func (a *aggregates) note(f *pg.FuncCall, name string, args []value, effects bool) {
+	switch {
+	case f.AggDistinct:
+		a.distinct = append(a.distinct, args...)
+	case Judge(systemSchema, name, "").Kind != Aggregate && name != "any_value":
+	case len(f.AggOrder) == 0 && (showsOrder(name) || effects):
+		a.ordered = true
+	}
+}
+
+// showsOrder says whether an aggregate's result depends on the order of its rows.
+func showsOrder(name string) bool {
+	for _, prefix := range []string{"array_", "string_", "json", "xml", "any_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// presorted records that rows may come in the order of what DISTINCT compares:
+// from PostgreSQL 16 on, the server sorts them for such an aggregate, and the
+// others of the query see them in that order.
+func (r *resolver) presorted(l *queryLevel) {
+	if !l.aggregates.ordered {
+		return
+	}
+	for _, v := range l.aggregates.distinct {
+		r.use(v, "distinct")
+	}
 }
 
 // callSteering records what decides which rows a call sees, and in which order.
@@ -78,6 +121,31 @@ func (r *resolver) callNamed(schema, name string, f *pg.FuncCall, args []value) 
 	return out
 }
 
+// withFields is what a built-in function returns, with its fields if that is a
+// row of which the definition tells them.
+func (r *resolver) withFields(name string, arguments int, v value) value {
+	if v.row != nil || name == "unnest" {
+		return v
+	}
+	var row []column
+	for _, f := range r.catalog.Functions(systemSchema, name) {
+		if !f.takes(arguments) {
+			continue
+		}
+		fields := r.madeFrom(f, v).row
+		if row != nil {
+			fields = oneRow(row, fields)
+		}
+		if row = fields; row == nil {
+			return v
+		}
+	}
+	if row != nil {
+		v.row = row
+	}
+	return v
+}
+
 // casts reports whether a call of one argument may be a cast in the form of a
 // function: type(value). The built-in functions named like a type are its casts,
 // and do not take everything that can be cast.
@@ -116,7 +184,7 @@ func (r *resolver) callFunction(users []*Function, schema, name string, f *pg.Fu
 	}
 	var out value
 	if known {
-		out = r.builtin(name, f, args)
+		out = r.withFields(name, len(args), r.builtin(name, f, args))
 		users = slices.DeleteFunc(users, func(f *Function) bool {
 			return f.Extension != "" && !f.Variadic && !r.accept(f.InTypes, args)
 		})
@@ -204,7 +272,8 @@ func (r *resolver) operator(e *pg.A_Expr, l *queryLevel) value {
 	if e.Kind == pg.A_Expr_Kind_AEXPR_NULLIF {
 		left, right := r.expr(e.Lexpr, l), r.expr(e.Rexpr, l)
 		r.compare(left, right, "nullif")
-		return left.branch()
+		out := branch(left, right)
+		return value{Value: left.Value, typ: out.typ, declared: out.declared, rows: out.rows}
 	}
 	left, right := r.expr(e.Lexpr, l), r.expr(e.Rexpr, l)
 	_, name := splitName(e.Name)
@@ -217,8 +286,32 @@ func (r *resolver) operator(e *pg.A_Expr, l *queryLevel) value {
 		}
 	}
 	out := derived(left, right)
+	if r.stopsEarly(e) {
+		r.use(out, "comparison")
+	}
+	if e.Kind != pg.A_Expr_Kind_AEXPR_OP || makesNulls[name] {
+		out = tells(out)
+	}
 	out.typ = r.comparisonOperators(e, left, right)
 	return out
+}
+
+// stopsEarly says whether a form of expression leaves out what comes after an
+// operand that decides, so that shows in its effects.
+func (r *resolver) stopsEarly(e *pg.A_Expr) bool {
+	switch e.Kind {
+	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
+		return e.Lexpr.GetRowExpr() != nil || e.Rexpr.GetRowExpr() != nil
+	case pg.A_Expr_Kind_AEXPR_IN:
+		return e.Lexpr.GetRowExpr() != nil || slices.ContainsFunc(e.Rexpr.GetList().GetItems(), func(n *pg.Node) bool {
+			return n.GetAConst() == nil
+		})
+	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE, pg.A_Expr_Kind_AEXPR_SIMILAR:
+		return false
+	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
+		return e.Lexpr.GetRowExpr() != nil
+	}
+	return true // BETWEEN
 }
 
 // comparisonOperators judges the operators that a form of expression applies:

@@ -32,14 +32,14 @@ func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
 		return r.typeCast(e.TypeCast, l)
 	case *pg.Node_CollateClause:
 		v := r.expr(e.CollateClause.Arg, l)
-		v.exact = false
+		v.exact, v.constant = false, false // to some collations different strings are equal
 		return v
 	case *pg.Node_FuncCall:
 		return r.call(e.FuncCall, l)
 	case *pg.Node_AExpr:
 		return r.operator(e.AExpr, l)
 	case *pg.Node_BoolExpr:
-		return derived(r.exprs(e.BoolExpr.Args, l)...)
+		return r.boolExpr(e.BoolExpr, l)
 	case *pg.Node_NullTest:
 		return derived(r.expr(e.NullTest.Arg, l))
 	case *pg.Node_BooleanTest:
@@ -68,6 +68,16 @@ func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
 		return derived(r.exprs(e.List.Items, l)...)
 	}
 	return r.documentExpr(n, l)
+}
+
+// boolExpr resolves AND, OR and NOT as values. The first two leave out what
+// comes after an operand that decides, so that shows in its effects.
+func (r *resolver) boolExpr(e *pg.BoolExpr, l *queryLevel) value {
+	v := derived(r.exprs(e.Args, l)...)
+	if e.Boolop != pg.BoolExprType_NOT_EXPR {
+		r.use(v, "boolean expression")
+	}
+	return v
 }
 
 func (r *resolver) exprs(nodes []*pg.Node, l *queryLevel) []value {
@@ -302,6 +312,9 @@ func (r *resolver) caseExpr(c *pg.CaseExpr, l *queryLevel) value {
 			out = branch(out, result)
 		}
 	}
+	if c.Defresult == nil {
+		return out
+	}
 	return branch(out, r.expr(c.Defresult, l))
 }
 
@@ -323,7 +336,10 @@ func (r *resolver) coalesce(c *pg.CoalesceExpr, l *queryLevel) value {
 		return args[0]
 	}
 	out := args[0].branch()
-	for _, a := range args[1:] {
+	for i, a := range args[1:] {
+		if args[i].Nulls { // whether the next one is worked out shows in its effects
+			r.use(args[i], "coalesce")
+		}
 		out = branch(out, a)
 	}
 	return out
@@ -372,9 +388,11 @@ func (r *resolver) fieldOrCall(v value, name string) value {
 		return r.userCall(functions, []value{v}, nil)
 	}
 	if Judge(systemSchema, name, "").Known {
-		return r.judged(systemSchema, name, "", []value{v})
+		out := either(derived(v), r.judged(systemSchema, name, "", []value{v}))
+		out.typ = ""
+		return out
 	}
-	return derived(v)
+	return tells(derived(v))
 }
 
 // field is a field of a row, or of a composite whose fields are not known.
@@ -384,7 +402,7 @@ func field(v value, name string) value {
 			return c.value
 		}
 	}
-	return derived(v)
+	return tells(derived(v))
 }
 
 // subscripts is array[i][j], of which a slice makes the whole a slice, or
@@ -435,7 +453,7 @@ func arrayExpr(items []value) value {
 
 // element is array[i], or array[i:j].
 func element(v value, slice bool, indexes ...value) value {
-	out := derived(append(indexes, v)...)
+	out := tells(derived(append(indexes, v)...))
 	switch {
 	case slice:
 		out.typ, out.elements = v.typ, v.elements
@@ -455,7 +473,7 @@ func fieldsFrom(v, item value) []column {
 	}
 	out := make([]column, len(item.row))
 	for i, c := range item.row {
-		part := derived(value{Value: v.Value})
+		part := tells(derived(value{Value: v.Value}))
 		part.typ, part.rows = c.value.typ, c.value.mayBeRow()
 		out[i] = column{name: c.name, value: part}
 	}
@@ -478,7 +496,9 @@ func (r *resolver) subLink(s *pg.SubLink, l *queryLevel) value {
 		return arrayExpr([]value{single(columns)})
 	}
 	r.operatorFunctions(s.OperName, []value{test, rowOf(columns)})
-	return derived(test, rowOf(columns))
+	v := tells(derived(test, rowOf(columns)))
+	r.use(v, "comparison with a subquery") // which ends with the row that decides
+	return v
 }
 
 func (r *resolver) nameSubquery(s *pg.SubLink, name string) {
@@ -537,7 +557,7 @@ func (r *resolver) documentExpr(n *pg.Node, l *queryLevel) value {
 			passing = append(passing, p.GetJsonArgument().GetVal().GetRawExpr())
 		}
 		passing = append(passing, e.JsonFuncExpr.OnEmpty.GetExpr(), e.JsonFuncExpr.OnError.GetExpr(), e.JsonFuncExpr.Pathspec)
-		return r.document(l, true, append(passing, e.JsonFuncExpr.ContextItem.GetRawExpr())...)
+		return tells(r.document(l, true, append(passing, e.JsonFuncExpr.ContextItem.GetRawExpr())...))
 	case *pg.Node_JsonObjectAgg:
 		r.aggregateSteering(e.JsonObjectAgg.Constructor, l)
 		return r.document(l, true, e.JsonObjectAgg.Arg.GetKey(), e.JsonObjectAgg.Arg.GetValue().GetRawExpr())

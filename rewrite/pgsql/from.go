@@ -107,7 +107,7 @@ func (r *resolver) generated(rel *Relation, c *ColumnInfo, v value) value {
 	computed := &resolver{catalog: r.catalog, scope: r.scope, path: rel.Path, session: r.session, st: &rewrite.Statement{}, depth: r.depth, steps: r.steps}
 	targets := stmts[0].Stmt.GetSelectStmt().GetTargetList()
 	for _, made := range computed.targets(targets, &queryLevel{from: namespaceOf(t)}) {
-		v.Value = rewrite.Value{Plain: v.Plain, Derived: derived(v, made.value).Derived}
+		v.Value = rewrite.Value{Plain: v.Plain, Derived: derived(v, made.value).Derived, Nulls: made.value.Nulls}
 	}
 	r.st.Unknown = append(r.st.Unknown, computed.st.Unknown...)
 	return v
@@ -285,7 +285,7 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.Jo
 			continue
 		}
 		r.compare(a, b, "join")
-		merged = append(merged, column{name: name, value: mergedValue(a, b, j.Jointype)})
+		merged = append(merged, column{name: name, value: r.mergedValue(a, b, j.Jointype)})
 	}
 	for _, side := range [][]column{left.columns, right.columns} {
 		for _, c := range side {
@@ -299,19 +299,37 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.Jo
 
 // mergedValue is a column that two sides are joined by. An inner join gives
 // either side's: the server prefers the one that needs no cast.
-func mergedValue(a, b value, kind pg.JoinType) value {
+func (r *resolver) mergedValue(a, b value, kind pg.JoinType) value {
 	out := branch(a, b)
 	switch {
-	case kind == pg.JoinType_JOIN_INNER && (a.typ != b.typ || a.typ == ""):
-		out.exact = a.exact && b.exact
-	case kind == pg.JoinType_JOIN_LEFT, kind == pg.JoinType_JOIN_INNER:
+	case kind == pg.JoinType_JOIN_LEFT, kind == pg.JoinType_JOIN_INNER && r.sameType(a, b):
 		a.typ = out.typ
 		return a
 	case kind == pg.JoinType_JOIN_RIGHT:
 		b.typ = out.typ
 		return b
 	}
+	out.exact = kind == pg.JoinType_JOIN_INNER && a.exact && b.exact
 	return out
+}
+
+// sameType reports whether two columns are of one type, with the same modifier.
+func (r *resolver) sameType(a, b value) bool {
+	left, right := a.columns(), b.columns()
+	if len(left) == 0 || len(right) == 0 || a.declared == nil || a.declared != b.declared {
+		return false
+	}
+	return r.typmod(left[0]) == r.typmod(right[0])
+}
+
+// typmod is the modifier of a column's type, such as its length.
+func (r *resolver) typmod(c *rewrite.TableColumn) int32 {
+	if rel := r.catalog.RelationByOID(c.Rel); rel != nil {
+		if info := rel.Attribute(c.Att); info != nil {
+			return info.Typmod
+		}
+	}
+	return -1
 }
 
 func side(left bool) string {
@@ -384,7 +402,7 @@ func (r *resolver) functionTable(n *pg.Node, definitions []*pg.Node, l *queryLev
 	out := functionTable{name: r.columnName(n)}
 	if len(definitions) > 0 {
 		for i, d := range definitions {
-			c := column{name: d.GetColumnDef().GetColname(), value: r.castType(derived(v), d.GetColumnDef().GetTypeName())}
+			c := column{name: d.GetColumnDef().GetColname(), value: r.castType(tells(derived(v)), d.GetColumnDef().GetTypeName())}
 			if len(v.row) == len(definitions) {
 				c.value.Value = v.row[i].value.Value
 			}
@@ -424,7 +442,7 @@ func (r *resolver) outColumns(call *pg.FuncCall, v value) []column {
 	}
 	columns := make([]column, len(names))
 	for i := range names {
-		columns[i] = column{name: names[i], value: derived(value{Value: v.Value})}
+		columns[i] = column{name: names[i], value: tells(derived(value{Value: v.Value}))}
 		if len(v.row) == len(names) {
 			columns[i].value = v.row[i].value
 		}
@@ -518,7 +536,7 @@ func (r *resolver) xmlTable(x *pg.RangeTableFunc, l *queryLevel) *namespace {
 	t := &table{name: "xmltable"}
 	for _, n := range x.Columns {
 		c := n.GetRangeTableFuncCol()
-		v := derived(document, r.expr(c.Colexpr, l), r.expr(c.Coldefexpr, l))
+		v := tells(derived(document, r.expr(c.Colexpr, l), r.expr(c.Coldefexpr, l)))
 		t.columns = append(t.columns, column{name: c.Colname, value: v})
 	}
 	return namespaceOf(aliased(t, x.Alias))
@@ -547,7 +565,7 @@ func (r *resolver) jsonTableColumns(t *table, nodes []*pg.Node, document value, 
 			r.jsonTableColumns(t, c.Columns, document, l)
 			continue
 		}
-		v := derived(document, r.expr(c.OnEmpty.GetExpr(), l), r.expr(c.OnError.GetExpr(), l))
+		v := tells(derived(document, r.expr(c.OnEmpty.GetExpr(), l), r.expr(c.OnError.GetExpr(), l)))
 		t.columns = append(t.columns, column{name: c.Name, value: v})
 	}
 }

@@ -22,7 +22,7 @@ func isJSONPath(name string) bool {
 // an element by its number. Which of them the key's type decides.
 func (r *resolver) jsonArrow(doc, key value, name string) value {
 	r.st.LiteralFree = false
-	out := derived(doc)
+	out := tells(derived(doc))
 	switch key.typ {
 	case "unknown", "text", "varchar":
 		if key.literal {
@@ -37,7 +37,7 @@ func (r *resolver) jsonArrow(doc, key value, name string) value {
 // jsonPath is document #> '{a,b}'; the path is read when it is plain words.
 func (r *resolver) jsonPath(doc, path value, name string) value {
 	r.st.LiteralFree = false
-	out := derived(doc)
+	out := tells(derived(doc))
 	if keys, ok := plainArray(path.text); path.literal && ok {
 		out = value{Value: doc.Value}
 		for _, key := range keys {
@@ -53,7 +53,7 @@ func (r *resolver) jsonExtract(name string, args []value) value {
 	out := value{Value: args[0].Value}
 	for _, key := range args[1:] {
 		if !key.literal {
-			out = derived(args...)
+			out = tells(derived(args...))
 			break
 		}
 		out.Value = at(out.Value, key.text)
@@ -64,7 +64,7 @@ func (r *resolver) jsonExtract(name string, args []value) value {
 // jsonSubscript is document['key'] and document[0].
 func (r *resolver) jsonSubscript(doc, key value) value {
 	r.st.LiteralFree = false
-	out := derived(doc, key)
+	out := tells(derived(doc, key))
 	switch {
 	case key.literal:
 		out = value{Value: at(doc.Value, key.text)}

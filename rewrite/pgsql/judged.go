@@ -39,6 +39,9 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 	if name == "set_config" {
 		r.setConfig(args)
 	}
+	if j.Kind == Sink || j.Kind == Session {
+		r.effects++
+	}
 	switch {
 	case j.Kind == Refused:
 		return r.unknown(rewrite.Refusal{
@@ -50,8 +53,11 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 		r.flow(nil, v, "function "+name)
 	}
 	r.failures(j, args)
-	if setReturning[name] { // how many rows come tells about the argument
+	if setReturning[name] || j.Set { // how many rows come tells about the argument
 		r.use(v, "a set-returning function")
+	}
+	if !callKeepsNulls(name, args) {
+		v = tells(v)
 	}
 	return v
 }

@@ -37,7 +37,7 @@ func returned(name string, args []value) value {
 
 // unnested is unnest(array, ...): the elements side by side.
 func unnested(args []value) value {
-	out := derived(args...)
+	out := tells(derived(args...))
 	var row []column
 	for _, a := range args {
 		switch {
@@ -45,10 +45,10 @@ func unnested(args []value) value {
 			row = append(row, a.elements...)
 		case a.typ == "tsvector":
 			for _, name := range []string{"lexeme", "positions", "weights"} {
-				row = append(row, column{name: name, value: derived(a)})
+				row = append(row, column{name: name, value: tells(derived(a))})
 			}
 		case isArray(a.typ) && !a.mayBeRow(), strings.HasSuffix(a.typ, "multirange"):
-			part := derived(a)
+			part := tells(derived(a))
 			part.typ = elementOf(a.typ)
 			if len(args) == 1 {
 				return part

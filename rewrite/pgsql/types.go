@@ -84,7 +84,7 @@ func (r *resolver) fieldsOf(v value, t *TypeInfo) []column {
 	fields := []column{}
 	if rel := r.catalog.RelationByOID(t.Relation); rel != nil {
 		for _, f := range rel.Columns {
-			part := derived(value{Value: v.Value})
+			part := tells(derived(value{Value: v.Value}))
 			if inner := r.baseType(r.catalog.TypeByOID(f.TypeOID)); inner != nil && inner.Kind == 'b' && inner.Schema == systemSchema {
 				part.typ = inner.Name
 			} else {

@@ -1,0 +1,58 @@
+package pgsql
+
+import "strings"
+
+// A function or operator keeps NULLs when its result is NULL only where one of
+// its arguments is. The NULLs of a result are shown, since those of columns are;
+// where they may come about in another way they would tell something about the
+// values: substring(mail from '^a') is NULL unless the mail begins with an a.
+
+// keepsNulls are the built-in functions that do, by all their overloads, and
+// aggregates that are NULL only where there is no row.
+var keepsNulls = words(`
+	upper lower initcap length char_length character_length octet_length bit_length left right
+	btrim ltrim rtrim lpad rpad replace translate reverse repeat concat concat_ws format md5 sha224 sha256 sha384 sha512
+	encode decode convert convert_to convert_from overlay position strpos ascii chr split_part to_hex to_bin to_oct
+	quote_literal quote_ident quote_nullable starts_with normalize unistr regexp_replace regexp_count regexp_like regexp_instr
+	regexp_split_to_array string_to_array to_char to_number to_date to_timestamp hashtext hashtextextended
+	abs round ceil ceiling floor trunc sign sqrt cbrt exp ln log log10 power pow mod div gcd lcm scale min_scale trim_scale
+	degrees radians sin cos tan asin acos atan atan2 width_bucket factorial
+	age date_trunc date_part extract date_bin timezone justify_days justify_hours justify_interval
+	make_date make_time make_timestamp make_timestamptz make_interval isfinite
+	to_json to_jsonb row_to_json json_build_object json_build_array jsonb_build_object jsonb_build_array json_object jsonb_object
+	array_to_json jsonb_pretty jsonb_strip_nulls json_strip_nulls json_typeof jsonb_typeof jsonb_concat jsonb_delete
+	array_append array_prepend array_cat array_remove array_replace array_to_string cardinality trim_array array_reverse
+	host text masklen family network broadcast netmask hostmask abbrev set_masklen
+	get_byte get_bit set_byte set_bit bit_count gen_random_uuid pg_typeof num_nulls num_nonnulls pg_column_size
+	sum avg stddev stddev_pop variance var_pop bool_and bool_or every bit_and bit_or bit_xor
+	string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg xmlagg
+	json_agg_strict jsonb_agg_strict json_object_agg_strict jsonb_object_agg_strict
+	row_number rank dense_rank percent_rank cume_dist ntile
+	textcat anytextcat textanycat hstore
+`)
+
+// makesNulls are the built-in operators, and those of hstore, that may be NULL
+// on operands that are not.
+var makesNulls = words(`-> ->> #> #>> @? @@ # ##`)
+
+func words(list string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		set[w] = true
+	}
+	return set
+}
+
+// callKeepsNulls says whether a call of a built-in or bundled function keeps NULLs.
+func callKeepsNulls(name string, args []value) bool {
+	if name == "substring" || name == "substr" { // not by a pattern
+		return len(args) > 1 && (args[1].typ == "int4" || args[1].typ == "int8")
+	}
+	return keepsNulls[name]
+}
+
+// tells is v where that it is NULL may tell something about its sources.
+func tells(v value) value {
+	v.Nulls = !v.None()
+	return v
+}
