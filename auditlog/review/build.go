@@ -2,7 +2,6 @@ package review
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -43,32 +42,6 @@ type builder struct {
 	newObjects []objectsRow
 }
 
-type word struct {
-	dim column
-	s   string
-}
-
-type wordRow struct {
-	word
-	id uint32
-}
-
-type textRow struct {
-	fp   uint32
-	text string
-}
-
-type objectsRow struct {
-	id      uint32
-	s       string
-	members []member
-}
-
-type member struct {
-	dim   column
-	value uint32
-}
-
 func newBuilder(ctx context.Context, s *store, dir string) (*builder, error) {
 	b := &builder{
 		store: s, dir: dir, words: make(map[word]uint32), objects: make(map[string]uint32),
@@ -107,56 +80,6 @@ func (b *builder) load(ctx context.Context) (err error) {
 		b.current, err = b.store.block(ctx, last)
 	}
 	return err
-}
-
-func (b *builder) loadWords(ctx context.Context) error {
-	err := each(ctx, b.store.db, "SELECT id, dim, s FROM dict WHERE dim <> ?", []any{int(colSession)}, func(rows scanner) error {
-		var id uint32
-		var w word
-		err := rows.Scan(&id, &w.dim, &w.s)
-		b.words[w] = id
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := b.store.db.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) + 1 FROM dict").Scan(&b.nextWord); err != nil {
-		return err
-	}
-	b.forgot = b.nextWord > 1
-	err = each(ctx, b.store.db, "SELECT fp FROM text", nil, func(rows scanner) error {
-		var fp uint32
-		err := rows.Scan(&fp)
-		b.texts[fp] = true
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return each(ctx, b.store.db, "SELECT id, s FROM objects", nil, func(rows scanner) error {
-		var id uint32
-		var s string
-		err := rows.Scan(&id, &s)
-		b.objects[s] = id
-		return err
-	})
-}
-
-// scanner is one row of a query.
-type scanner interface{ Scan(to ...any) error }
-
-func each(ctx context.Context, db *sql.DB, query string, args []any, f func(scanner) error) error {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // catchUp takes in what the log has more than the index.
@@ -365,63 +288,6 @@ func (b *builder) outcome(ctx context.Context, to *block, row int, r *Record) er
 	return nil
 }
 
-// word returns the number of a string, 0 for the empty one.
-func (b *builder) word(ctx context.Context, dim column, s string) (uint32, error) {
-	if s == "" {
-		return 0, nil
-	}
-	if id, ok := b.words[word{dim, s}]; ok {
-		return id, nil
-	}
-	w := word{dim, strings.Clone(s)}
-	if dim == colSession && b.forgot {
-		ids, err := b.store.numbers(ctx, "SELECT id FROM dict WHERE dim = ? AND s = ?", int(dim), s)
-		if err != nil {
-			return 0, err
-		}
-		if len(ids) > 0 {
-			b.words[w] = uint32(ids[0])
-			return uint32(ids[0]), nil
-		}
-	}
-	id := b.nextWord
-	b.nextWord++
-	b.words[w] = id
-	b.newWords = append(b.newWords, wordRow{w, id})
-	return id, nil
-}
-
-// objectSet returns the number of a set of objects. There are about as many as
-// there are kinds of statement, so the row holds one number for all of them.
-func (b *builder) objectSet(ctx context.Context, r *Record) (uint32, error) {
-	if r.RawObjects == nil {
-		return 0, nil
-	}
-	if id, ok := b.objects[string(r.RawObjects)]; ok {
-		return id, nil
-	}
-	objects, err := r.objects()
-	if err != nil {
-		return 0, err
-	}
-	row := objectsRow{id: uint32(len(b.objects) + 1), s: string(r.RawObjects)}
-	for i := range objects {
-		o := &objects[i]
-		for _, cell := range [...]word{
-			{dictTable, o.table()}, {dictColumn, o.Column}, {dictObjectClass, o.Class}, {dictLevel, o.Level}, {dictReleased, o.Released},
-		} {
-			id, err := b.word(ctx, cell.dim, cell.s)
-			if err != nil {
-				return 0, err
-			}
-			row.members = append(row.members, member{cell.dim, id})
-		}
-	}
-	b.objects[row.s] = row.id
-	b.newObjects = append(b.newObjects, row)
-	return row.id, nil
-}
-
 // zone tells about a block in memory.
 func (b *block) zone() zone {
 	seqs, times := b.wide[colSeq-firstWide], b.wide[colTime-firstWide]
@@ -429,122 +295,6 @@ func (b *block) zone() zone {
 		id: b.id, rows: b.rows, minSeq: seqs[0], maxSeq: seqs[len(seqs)-1],
 		minTime: int64(slices.Min(times)), maxTime: int64(slices.Max(times)),
 	}
-}
-
-// flush writes everything new in one transaction.
-func (b *builder) flush(ctx context.Context) (err error) {
-	tx, err := b.store.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, tx.Rollback())
-		}
-	}()
-	if err := b.flushWords(ctx, tx); err != nil {
-		return err
-	}
-	blocks := b.changed
-	if b.current.dirty && b.current.rows > 0 {
-		blocks[b.current.id] = b.current
-	}
-	for _, block := range blocks {
-		if err := flushBlock(ctx, tx, block); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(
-		b.store.put(ctx, tx, "segment", b.segment),
-		b.store.put(ctx, tx, "offset", fmt.Sprint(b.offset)),
-	); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	for _, block := range blocks {
-		block.dirty = false
-	}
-	clear(b.changed)
-	b.full = 0
-	b.newWords, b.newTexts, b.newObjects = b.newWords[:0], b.newTexts[:0], b.newObjects[:0]
-	if len(b.words) > mostWords {
-		b.forgot = true
-		for w := range b.words {
-			if w.dim == colSession {
-				delete(b.words, w)
-			}
-		}
-	}
-	return nil
-}
-
-func (b *builder) flushWords(ctx context.Context, tx *sql.Tx) error {
-	if err := insert(ctx, tx, "INSERT INTO dict VALUES (?, ?, ?)", b.newWords, func(w wordRow) []any {
-		return []any{w.id, int(w.dim), w.s}
-	}); err != nil {
-		return err
-	}
-	if err := insert(ctx, tx, "INSERT INTO text VALUES (?, ?)", b.newTexts, func(t textRow) []any {
-		return []any{t.fp, t.text}
-	}); err != nil {
-		return err
-	}
-	if err := insert(ctx, tx, "INSERT INTO objects VALUES (?, ?)", b.newObjects, func(o objectsRow) []any {
-		return []any{o.id, o.s}
-	}); err != nil {
-		return err
-	}
-	for _, o := range b.newObjects {
-		if err := insert(ctx, tx, "INSERT OR IGNORE INTO member VALUES (?, ?, ?)", o.members, func(m member) []any {
-			return []any{int(m.dim), m.value, o.id}
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func insert[T any](ctx context.Context, tx *sql.Tx, query string, rows []T, values func(T) []any) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	stmt, err := tx.PrepareContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if _, err := stmt.ExecContext(ctx, values(row)...); err != nil {
-			return errors.Join(err, stmt.Close())
-		}
-	}
-	return stmt.Close()
-}
-
-func flushBlock(ctx context.Context, tx *sql.Tx, b *block) error {
-	all := make([]column, columns)
-	for i := range all {
-		all[i] = column(i)
-	}
-	if err := insert(ctx, tx, "INSERT OR REPLACE INTO col VALUES (?, ?)", all, func(c column) []any {
-		return []any{colID(c, b.id), b.data(c)}
-	}); err != nil {
-		return err
-	}
-	numbers := make([]int, buckets)
-	for i := range numbers {
-		numbers[i] = i
-	}
-	if err := insert(ctx, tx, "INSERT OR REPLACE INTO subject VALUES (?, ?)", numbers, func(n int) []any {
-		return []any{int64(n)<<32 | int64(b.id), b.bucket(n)}
-	}); err != nil {
-		return err
-	}
-	z := b.zone()
-	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?)",
-		z.id, z.rows, z.minTime, z.maxTime, int64(z.minSeq), int64(z.maxSeq))
-	return err
 }
 
 // forget removes blocks of segments whose time was over.

@@ -118,31 +118,30 @@ func (x *Index) conditions(ctx context.Context, f *Filter) (all []condition, err
 		}
 		all = append(all, condition{part.columns, values})
 	}
-	for _, part := range []struct {
-		pattern string
-		dim     column
-	}{{f.Table, dictTable}, {f.Class, dictObjectClass}} {
-		if part.pattern == "" {
+	return x.objectConditions(ctx, f, all)
+}
+
+// objectConditions adds those that are not about a word of the row's own.
+func (x *Index) objectConditions(ctx context.Context, f *Filter, all []condition) ([]condition, error) {
+	for _, part := range []word{{dictTable, f.Table}, {dictObjectClass, f.Class}} {
+		if part.s == "" {
 			continue
 		}
-		sets, err := x.setsWith(ctx, part.dim, part.pattern)
+		sets, err := x.setsWith(ctx, part.dim, part.s)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, condition{[]column{colObjects}, sets})
 	}
-	if f.Text != "" {
-		values := new(set)
-		found, err := x.store.numbers(ctx, "SELECT fp FROM text WHERE instr(lower(s), lower(?)) > 0", f.Text)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range found {
-			values.add(id)
-		}
-		all = append(all, condition{[]column{colFingerprint}, values})
+	if f.Text == "" {
+		return all, nil
 	}
-	return all, nil
+	values := new(set)
+	found, err := x.store.numbers(ctx, "SELECT fp FROM text WHERE instr(lower(s), lower(?)) > 0", f.Text)
+	for _, id := range found {
+		values.add(id)
+	}
+	return append(all, condition{[]column{colFingerprint}, values}), err
 }
 
 // match adds the numbers of the strings that fit a pattern.

@@ -220,8 +220,8 @@ func TestWhoSaw(t *testing.T) {
 	}
 }
 
-// cells prints columns of a table.
-func cells(t *testing.T, table *Table, err error, names ...string) string {
+// columnsIn prints columns of a table.
+func columnsIn(t *testing.T, table *Table, err error, names ...string) string {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -288,9 +288,9 @@ func TestQuestions(t *testing.T) {
 	x := d.index()
 
 	table, err := x.Released(ctx, Filter{}, true, 25, 0)
-	want(t, "released per session", cells(t, table, err, "user", "session", "rows", "persons"), "ann s-ann 31 30")
+	want(t, "released per session", columnsIn(t, table, err, "user", "session", "rows", "persons"), "ann s-ann 31 30")
 	table, err = x.Released(ctx, Filter{}, false, 0, 15)
-	want(t, "released per day", cells(t, table, err, "user", "rows", "persons"), "ann 30 30; bob 21 20")
+	want(t, "released per day", columnsIn(t, table, err, "user", "rows", "persons"), "ann 30 30; bob 21 20")
 
 	rows, err := x.OffHours(ctx, Filter{}, Hours{8 * time.Hour, 20 * time.Hour})
 	if err != nil || !slices.Equal(seqs(rows), []uint64{sunday, night}) {
@@ -298,7 +298,7 @@ func TestQuestions(t *testing.T) {
 	}
 
 	table, err = x.FirstAccess(ctx, Filter{Since: monday.Add(11 * time.Hour)})
-	want(t, "first access at night", cells(t, table, err, "first", "of", "user"), "table crm.public.customer bob")
+	want(t, "first access at night", columnsIn(t, table, err, "first", "of", "user"), "table crm.public.customer bob")
 	table, err = x.FirstAccess(ctx, Filter{})
 	if n := len(table.Rows); err != nil || n != 6 {
 		t.Errorf("first access: %d rows, %v: %v", n, err, table.Rows)
@@ -309,9 +309,9 @@ func TestQuestions(t *testing.T) {
 		t.Errorf("refused: %v, %v, want %v", seqs(rows), err, refused)
 	}
 	table, err = x.Bursts(ctx, Filter{}, 3, 5*time.Second)
-	want(t, "bursts", cells(t, table, err, "user", "errors"), "bob 4")
+	want(t, "bursts", columnsIn(t, table, err, "user", "errors"), "bob 4")
 	table, err = x.Bursts(ctx, Filter{}, 3, time.Second)
-	want(t, "bursts in a second", cells(t, table, err, "user"), "")
+	want(t, "bursts in a second", columnsIn(t, table, err, "user"), "")
 
 	rows, err = x.Changes(ctx, Filter{})
 	if err != nil || !slices.Equal(seqs(rows), []uint64{loaded, changed}) {
@@ -323,17 +323,17 @@ func TestQuestions(t *testing.T) {
 	}
 
 	table, err = x.ClearReads(ctx, Filter{})
-	want(t, "clear reads", cells(t, table, err, "user", "purpose", "class", "statements", "rows", "persons"), "ann billing mobile 1 30 30")
+	want(t, "clear reads", columnsIn(t, table, err, "user", "purpose", "class", "statements", "rows", "persons"), "ann billing mobile 1 30 30")
 	table, err = x.UnusedGrants(ctx, Filter{}, []Grant{{"support", "mobile"}, {"support", "email"}})
-	want(t, "unused grants", cells(t, table, err, "role", "class"), "support email")
+	want(t, "unused grants", columnsIn(t, table, err, "role", "class"), "support email")
 	table, err = x.NoTLS(ctx, Filter{})
-	want(t, "no TLS", cells(t, table, err, "account", "address", "sessions"), "crm_ro 10.9.0.1 1")
+	want(t, "no TLS", columnsIn(t, table, err, "account", "address", "sessions"), "crm_ro 10.9.0.1 1")
 	table, err = x.SharedLogins(ctx, Filter{Since: monday, Until: monday.Add(time.Hour)}, 9)
-	want(t, "shared logins", cells(t, table, err, "account", "persons", "addresses"), "crm_ro 2 2")
+	want(t, "shared logins", columnsIn(t, table, err, "account", "persons", "addresses"), "crm_ro 2 2")
 	table, err = x.Enumeration(ctx, Filter{}, 15, time.Minute)
-	want(t, "enumeration", cells(t, table, err, "user", "persons"), "ann 30; bob 20")
+	want(t, "enumeration", columnsIn(t, table, err, "user", "persons"), "ann 30; bob 20")
 	table, err = x.Enumeration(ctx, Filter{User: "bob"}, 15, 10*time.Second)
-	want(t, "enumeration in ten seconds", cells(t, table, err, "user"), "")
+	want(t, "enumeration in ten seconds", columnsIn(t, table, err, "user"), "")
 }
 
 // An index that was made at once and one that grew with the log are the same.

@@ -6,40 +6,28 @@ import (
 	"time"
 )
 
-// Bursts says which sessions had at least so many errors and refusals within a
-// time.
+// Bursts says who had at least so many errors, refusals and failed logins
+// within a time.
 func (x *Index) Bursts(ctx context.Context, f Filter, count int, within time.Duration) (*Table, error) {
-	refuse := new(set)
-	if err := x.match(ctx, refuse, colVerdict, "refuse"); err != nil {
-		return nil, err
-	}
-	failed := new(set)
-	if err := x.match(ctx, failed, colKind, "auth.fail"); err != nil {
+	refused, err1 := x.matching(ctx, colVerdict, "refuse")
+	failed, err2 := x.matching(ctx, colKind, "auth.fail")
+	if err := cmp.Or(err1, err2); err != nil {
 		return nil, err
 	}
 	type source struct{ login, person, address, app uint64 }
 	windows := make(map[source]*window)
-	t := &Table{Columns: []string{"from", "to", "user", "account", "address", "application", "errors"}}
 	f.Oldest = true
-	err := x.scan(ctx, &f, []column{colTime, colKind, colLogin, colPerson, colAddress, colApp, colVerdict, colFlags}, func(v *view, row int) error {
-		get := func(c column) uint64 { return v.block.get(c, row) }
-		flags := get(colFlags)
-		bad := refuse.has(get(colVerdict)) || failed.has(get(colKind)) || flags&flagDone != 0 && flags&flagOK == 0
-		if !bad {
-			return nil
+	err := x.each(ctx, &f, []column{colSeq, colTime, colKind, colLogin, colPerson, colAddress, colApp, colVerdict, colFlags}, func(get cells) error {
+		ended := get(colFlags)&(flagDone|flagOK) == flagDone // and not well
+		if ended || refused.has(get(colVerdict)) || failed.has(get(colKind)) {
+			entry(windows, source{get(colLogin), get(colPerson), get(colAddress), get(colApp)}).add(get(colTime), within, get(colSeq))
 		}
-		s := source{get(colLogin), get(colPerson), get(colAddress), get(colApp)}
-		w := windows[s]
-		if w == nil {
-			w = new(window)
-			windows[s] = w
-		}
-		w.add(get(colTime), uint64(within.Microseconds()), uint64(w.serial()))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	t := &Table{Columns: []string{"from", "to", "user", "account", "address", "application", "errors"}}
 	for s, w := range windows {
 		if w.most < count {
 			continue
@@ -57,34 +45,7 @@ func (x *Index) Bursts(ctx context.Context, f Filter, count int, within time.Dur
 // Enumeration says who went through so many different persons with one
 // statement within a time.
 func (x *Index) Enumeration(ctx context.Context, f Filter, count int, within time.Duration) (*Table, error) {
-	type series struct{ login, person, fingerprint uint64 }
-	windows := make(map[series]*window)
-	f.Oldest = true
-	var current *view
-	var keys map[int][]uint64
-	err := x.scan(ctx, &f, []column{colTime, colLogin, colPerson, colFingerprint, colSubjects}, func(v *view, row int) error {
-		get := func(c column) uint64 { return v.block.get(c, row) }
-		if get(colSubjects) == 0 || get(colFingerprint) == 0 {
-			return nil
-		}
-		if v != current {
-			var err error
-			if keys, err = x.subjects(ctx, v.block.id); err != nil {
-				return err
-			}
-			current = v
-		}
-		s := series{get(colLogin), get(colPerson), get(colFingerprint)}
-		w := windows[s]
-		if w == nil {
-			w = new(window)
-			windows[s] = w
-		}
-		for _, key := range keys[row] {
-			w.add(get(colTime), uint64(within.Microseconds()), key)
-		}
-		return nil
-	})
+	windows, err := x.series(ctx, f, within)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +68,34 @@ func (x *Index) Enumeration(ctx context.Context, f Filter, count int, within tim
 	return t, nil
 }
 
+// A series is one statement sent again and again by somebody.
+type series struct{ login, person, fingerprint uint64 }
+
+func (x *Index) series(ctx context.Context, f Filter, within time.Duration) (map[series]*window, error) {
+	windows := make(map[series]*window)
+	f.Oldest = true
+	var current *view
+	var keys map[int][]uint64
+	err := x.scan(ctx, &f, []column{colTime, colLogin, colPerson, colFingerprint, colSubjects}, func(v *view, row int) (err error) {
+		get := func(c column) uint64 { return v.block.get(c, row) }
+		if get(colSubjects) == 0 || get(colFingerprint) == 0 {
+			return nil
+		}
+		if v != current {
+			if keys, err = x.subjects(ctx, v.block.id); err != nil {
+				return err
+			}
+			current = v
+		}
+		w := entry(windows, series{get(colLogin), get(colPerson), get(colFingerprint)})
+		for _, key := range keys[row] {
+			w.add(get(colTime), within, key)
+		}
+		return nil
+	})
+	return windows, err
+}
+
 // subjects returns the persons of each row of a block.
 func (x *Index) subjects(ctx context.Context, block int) (map[int][]uint64, error) {
 	rows := make(map[int][]uint64)
@@ -127,25 +116,20 @@ func (x *Index) subjects(ctx context.Context, block int) (map[int][]uint64, erro
 type window struct {
 	entries  []moment
 	counts   map[uint64]int
-	added    int
 	most     int
 	from, to uint64
 }
 
 type moment struct{ time, value uint64 }
 
-// serial returns a value that no other has.
-func (w *window) serial() int { return w.added }
-
-func (w *window) add(now, length, value uint64) {
+func (w *window) add(now uint64, length time.Duration, value uint64) {
 	if w.counts == nil {
 		w.counts = make(map[uint64]int)
 	}
-	w.added++
 	w.entries = append(w.entries, moment{now, value})
 	w.counts[value]++
 	old := 0
-	for ; w.entries[old].time+length < now; old++ {
+	for ; w.entries[old].time+uint64(length.Microseconds()) < now; old++ {
 		gone := w.entries[old].value
 		if w.counts[gone]--; w.counts[gone] == 0 {
 			delete(w.counts, gone)

@@ -9,11 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -226,60 +223,6 @@ func Live(dir string) (bool, error) {
 		return true, f.Close()
 	}
 	return false, errors.Join(err, f.Close())
-}
-
-// inOrder scans segments on all cores and yields them in order.
-func inOrder(ctx context.Context, dir string, files []segment.File, progress func(done, total int64)) func(func(*scanned) bool) {
-	var total, done atomic.Int64
-	for _, f := range files {
-		if info, err := os.Stat(f.Path); err == nil {
-			total.Add(info.Size())
-		}
-	}
-	read := func(n int64) {
-		if sum := done.Add(n); progress != nil {
-			progress(sum, total.Load())
-		}
-	}
-	return func(yield func(*scanned) bool) {
-		ctx, stop := context.WithCancel(ctx)
-		var workers sync.WaitGroup
-		defer workers.Wait()
-		defer stop()
-		results := make([]chan *scanned, len(files))
-		for i := range results {
-			results[i] = make(chan *scanned, 1)
-		}
-		ahead := make(chan struct{}, 2*runtime.GOMAXPROCS(0)) // segments in memory
-		next := atomic.Int64{}
-		for range runtime.GOMAXPROCS(0) {
-			workers.Go(func() {
-				for {
-					select {
-					case ahead <- struct{}{}:
-					case <-ctx.Done():
-						return
-					}
-					i := int(next.Add(1)) - 1
-					if i >= len(files) {
-						return
-					}
-					results[i] <- scan(ctx, dir, files[i], read)
-				}
-			})
-		}
-		for _, result := range results {
-			select {
-			case s := <-result:
-				if !yield(s) {
-					return
-				}
-				<-ahead
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
 }
 
 // conclude checks what takes all segments to see.
