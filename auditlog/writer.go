@@ -9,7 +9,6 @@ import (
 
 	"sqlveil/auditlog/chain"
 	"sqlveil/auditlog/intake"
-	"sqlveil/auditlog/segment"
 )
 
 const (
