@@ -213,7 +213,7 @@ func (j *judge1) call(t *tree, f *frame) lineage {
 		j.use(from(args...)) // how many rows come tells about them
 	}
 	switch form := t.number("funcformat"); {
-	case form == callExplicitCast || form == callImplicitCast:
+	case form == callExplicitCast, form == callImplicitCast, len(args) == 1 && j.server.typeName(t.oid("funcresulttype")) == fn.name:
 		out := args[0].cast()
 		out.fixed = args[0].fixed
 		return out
