@@ -319,8 +319,11 @@ func (r *resolver) result(f *Function, columns []column) value {
 		v.exact, v.constant, v.literal = false, false, false
 		return r.declaredAs(v, f.Returns)
 	}
-	if len(declared) != len(columns) {
+	switch {
+	case len(declared) == 0: // a record: the call says what is in it
 		return rowOf(columns)
+	case len(declared) != len(columns): // the server will not have it
+		return r.madeFrom(f, rowOf(columns))
 	}
 	named := make([]column, len(columns))
 	for i, c := range columns {
@@ -353,6 +356,9 @@ func (r *resolver) madeFrom(f *Function, v value) value {
 func (r *resolver) declaredAs(v value, oid uint32) value {
 	t := r.catalog.TypeByOID(oid)
 	if t != nil && polymorphic(t) {
+		if v.typ == "unknown" || strings.HasPrefix(t.Name, "anycompatible") { // the other arguments decide too
+			v.typ, v.declared = "", nil
+		}
 		return v
 	}
 	row := v.row

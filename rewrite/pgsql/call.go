@@ -245,11 +245,8 @@ func (r *resolver) chosen(name string, args []value) value {
 	if name == "min" || name == "max" {
 		out.typ = extremeType(out.typ)
 	}
-	for _, a := range args[1:] {
-		if a.None() {
-			continue
-		}
-		if name == "lag" || name == "lead" { // the default stands in for a missing row
+	for i, a := range args[1:] {
+		if i == 1 && (name == "lag" || name == "lead") { // the default stands in for a missing row
 			out = branch(out, a)
 			continue
 		}

@@ -322,9 +322,9 @@ func (r *resolver) caseExpr(c *pg.CaseExpr, l *queryLevel) value {
 func branch(a, b value) value {
 	out := either(a, b)
 	switch {
-	case b.None() && b.typ == "unknown", b.None() && b.typ == "":
+	case b.untyped():
 		out.typ = a.typ
-	case a.None() && a.typ == "unknown":
+	case a.untyped():
 		out.typ = b.typ
 	}
 	return out

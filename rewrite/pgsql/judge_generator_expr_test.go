@@ -100,7 +100,18 @@ func (g *generator) numeric() string {
 }
 
 func (g *generator) textual() string {
-	switch g.IntN(22) {
+	switch g.IntN(27) {
+	case 22:
+		return "(" + g.expr(anArray) + ")" + pick(g, "[1:2][1]::text", "::text", "[1]", "[1:1]::text")
+	case 23:
+		return pick(g, "((SELECT i FROM shop.item i LIMIT 1)).name", "(shop.of_mood('ok')).mail", "(lager.both(1)).who", "shop.initials((SELECT c FROM shop.customer c LIMIT 1))",
+			"(ROW("+g.expr(aText)+", 1)).f1", "(ARRAY(SELECT i FROM shop.item i))[1].note", "((ROW('s', "+g.expr(aText)+", 1))::shop.address).city")
+	case 24:
+		return "format('%s-%s', " + g.expr(aText) + ", " + g.expr(aNumber) + ")"
+	case 25:
+		return "array_to_string(" + g.expr(anArray) + " || " + g.expr(anArray) + ", ',')"
+	case 26:
+		return "(" + g.expr(aDate) + " AT TIME ZONE " + g.expr(aText) + ")::" + pick(g, "text", "date::text")
 	case 0:
 		return "lower(" + g.expr(aText) + ")"
 	case 1:
@@ -161,7 +172,17 @@ func (g *generator) condition() string {
 		return g.atom(aBool)
 	}
 	k := pick(g, scalars...)
-	switch g.IntN(20) {
+	switch g.IntN(24) {
+	case 20:
+		return g.expr(k) + pick(g, " IN (", " = ANY (", " > ALL (") + "VALUES (" + g.expr(k) + "), (" + g.expr(k) + "))"
+	case 21:
+		if row := g.row(); row != "" {
+			return pick(g, row+".* IS NULL", "ROW("+row+".*) IS NOT NULL", row+".* = "+row+".*", "("+row+".*, 1) IS DISTINCT FROM NULL")
+		}
+	case 22:
+		return g.expr(anArray) + pick(g, " @> ", " && ", " = ") + g.expr(anArray)
+	case 23:
+		return g.expr(aText) + pick(g, " IS DOCUMENT::bool", "::xml IS DOCUMENT", " COLLATE \"C\" = "+g.atom(aText))
 	case 0, 1, 2:
 		return g.atom(k) + " = " + g.atom(k)
 	case 3:

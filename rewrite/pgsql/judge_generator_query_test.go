@@ -240,7 +240,7 @@ func (g *generator) orderBy(names []string) string {
 		out = " ORDER BY " + pick(g, fmt.Sprint(i+1), orElse(names[i], "1"), orElse(names[i], "1"), g.atom(aText)) + pick(g, "", " DESC NULLS LAST", " USING <")
 	}
 	if g.one(10) {
-		out += pick(g, " LIMIT 3", " OFFSET 1", " LIMIT (SELECT count(*) FROM item)", " FETCH FIRST 2 ROWS ONLY")
+		out += pick(g, " LIMIT 3", " ORDER BY 1 FETCH FIRST 3 ROWS WITH TIES", " OFFSET 1", " LIMIT (SELECT count(*) FROM item)", " FETCH FIRST 2 ROWS ONLY")
 	}
 	return out
 }
@@ -276,7 +276,11 @@ func (g *generator) fromItem() string {
 	if g.spend() && g.one(3) {
 		return g.join()
 	}
-	switch g.IntN(12) {
+	switch g.IntN(14) {
+	case 12:
+		return g.spreadValues()
+	case 13:
+		return g.rowsOfType()
 	case 0, 1:
 		return g.subquery()
 	case 2, 3:
@@ -326,6 +330,50 @@ func (g *generator) aliased(sql string, t genTable) string {
 	if g.one(30) {
 		out += " TABLESAMPLE system (50)"
 	}
+	return out
+}
+
+// spreadValues is VALUES made of all columns of an item that stands before it.
+func (g *generator) spreadValues() string {
+	items := g.scope()
+	if len(items) == 0 || !items[0].row {
+		return g.table()
+	}
+	t := genTable{name: g.fresh(items), row: true}
+	var names []string
+	for i, c := range items[0].columns {
+		if i < 3 {
+			names = append(names, columnNames[i])
+			t.columns = append(t.columns, genColumn{columnNames[i], c.kind})
+		}
+	}
+	out := fmt.Sprintf("LATERAL (VALUES (%s.*)) AS %s(%s)", g.bare(items[0]), t.name, strings.Join(names, ", "))
+	g.add(t)
+	return out
+}
+
+// rowsOfType is a function in FROM whose columns are those of a row type.
+func (g *generator) rowsOfType() string {
+	t := genTable{name: g.fresh(g.scope()), row: true}
+	var out string
+	switch g.IntN(5) {
+	case 0:
+		t.columns = []genColumn{{"a", aNumber}, {"b", aText}, {"c", aText}}
+		out = "unnest(ARRAY(SELECT c FROM shop.customer c)) AS " + t.name + "(a, b, c)"
+	case 1:
+		t.columns = []genColumn{{"x", aText}, {"city", aText}, {"zip", aNumber}}
+		out = "jsonb_populate_record(NULL::shop.address, " + g.expr(aJSON) + ") AS " + t.name + "(x)"
+	case 2:
+		t.columns = []genColumn{{"a", aNumber}, {"b", aText}, {"e", aText}}
+		out = fmt.Sprintf("ROWS FROM (jsonb_to_record(%s) AS (a int, b text), unnest(%s)) AS %s(a, b, e)", g.expr(aJSON), g.expr(anArray), t.name)
+	case 3:
+		t.columns = []genColumn{{"id", aNumber}, {"name", aText}}
+		out = "(TABLE lager.base) AS " + t.name
+	default:
+		t.columns = []genColumn{{"p", aText}, {"q", aNumber}}
+		out = fmt.Sprintf("unnest(%s, ARRAY[%s, 2]) AS %s(p, q)", g.expr(anArray), g.expr(aNumber), t.name)
+	}
+	g.add(t)
 	return out
 }
 
@@ -457,6 +505,7 @@ var writable = []genTable{
 	{"lager.item", []genColumn{{"id", aNumber}, {"name", aText}, {"shelf", aText}, {"mail", aText}}, true},
 	{"lager.child", []genColumn{{"id", aNumber}, {"name", aText}, {"phone", aText}}, true},
 	{"shop.active", []genColumn{{"id", aNumber}, {"full_name", aText}, {"phone", aText}}, true},
+	{"shop.customer", []genColumn{{"id", aNumber}, {"home.city", aText}, {"tags[1]", aText}, {"name", aText}}, true},
 }
 
 // target opens the scope of a statement that writes.

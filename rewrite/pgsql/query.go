@@ -56,6 +56,7 @@ func (r *resolver) selectStmt(s *pg.SelectStmt, l *queryLevel) []column {
 	}
 	r.orderBy(s.SortClause, columns, l, "order by")
 	r.limit(s, l)
+	r.presorted(l)
 	if s.IntoClause != nil {
 		r.into(columns, s.IntoClause)
 	}

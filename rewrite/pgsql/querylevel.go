@@ -12,6 +12,8 @@ type queryLevel struct {
 	with  []*cte
 	from  *namespace
 	args  *boundArguments // of the function whose body this is
+
+	aggregates aggregates
 }
 
 // under opens a query inside l.
@@ -127,6 +129,7 @@ type resolver struct {
 	asOwner  bool // $user in it is not the session's user
 	steps    *int // done so far on the whole statement
 	calls    map[uint32]*activation
+	effects  int  // calls so far whose result is another one each time
 	changed  bool // an earlier statement of the same text changes definitions
 
 	views         map[*Relation][]column // whose queries were resolved

@@ -64,6 +64,11 @@ func (v value) countable() bool {
 	return v.row != nil
 }
 
+// untyped reports whether v is of the type that its surroundings ask for.
+func (v value) untyped() bool {
+	return v.None() && (v.typ == "unknown" || v.param > 0 && v.typ == "")
+}
+
 // branch is v as one of the values that an expression may have: of what it is
 // by itself only the type is left.
 func (v value) branch() value {

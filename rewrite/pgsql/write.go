@@ -82,7 +82,7 @@ func (r *resolver) insert(s *pg.InsertStmt, l *queryLevel) []column {
 	if t == nil {
 		return nil
 	}
-	names := insertColumns(t, s.Cols)
+	names := r.insertColumns(t, s.Cols, l)
 	r.insertRows(t, names, s, l)
 	in := &queryLevel{outer: l.outer, with: l.with, from: namespaceOf(t.table), args: l.args}
 	if c := s.OnConflictClause; c != nil {
@@ -101,9 +101,12 @@ func (r *resolver) returning(nodes []*pg.Node, t *target, l *queryLevel) []colum
 }
 
 // insertColumns are the columns that an INSERT names, or all of them.
-func insertColumns(t *target, cols []*pg.Node) []string {
+func (r *resolver) insertColumns(t *target, cols []*pg.Node, l *queryLevel) []string {
 	var names []string
 	for _, n := range cols {
+		if res := n.GetResTarget(); len(res.GetIndirection()) > 0 {
+			r.assignPart(t, res, value{}, l)
+		}
 		names = append(names, n.GetResTarget().GetName())
 	}
 	if names == nil {
@@ -173,18 +176,25 @@ func (r *resolver) assignments(t *target, nodes []*pg.Node, l *queryLevel) {
 	for _, n := range nodes {
 		res := n.GetResTarget()
 		if multi := res.Val.GetMultiAssignRef(); multi != nil {
-			r.assign(t, res.Name, r.multiAssigned(multi, l), res.Location)
+			r.assignPart(t, res, r.multiAssigned(multi, l), l)
 			continue
 		}
-		v := r.expr(res.Val, l)
-		for _, step := range res.Indirection {
-			if index := step.GetAIndices(); index != nil {
-				r.use(derived(r.expr(index.Lidx, l), r.expr(index.Uidx, l)), "subscript")
-			}
-			v.exact, v.constant = false, false // a part of the column: no guard can tell its shape
-		}
-		r.assign(t, res.Name, v, res.Location)
+		r.assignPart(t, res, r.expr(res.Val, l), l)
 	}
+}
+
+// assignPart records that v is written to a column or, with subscripts or
+// fields, to a part of it. A subscript of a document becomes a key in it.
+func (r *resolver) assignPart(t *target, res *pg.ResTarget, v value, l *queryLevel) {
+	for _, step := range res.Indirection {
+		if index := step.GetAIndices(); index != nil {
+			at := derived(r.expr(index.Lidx, l), r.expr(index.Uidx, l))
+			r.use(at, "subscript")
+			v.Value = v.Either(at.Value)
+		}
+		v.exact, v.constant = false, false // no guard can tell its shape
+	}
+	r.assign(t, res.Name, v, res.Location)
 }
 
 // multiAssigned is one column of SET (a, b) = (SELECT ...) or ROW(...).
@@ -247,7 +257,7 @@ func (r *resolver) merge(s *pg.MergeStmt, l *queryLevel) []column {
 		when := n.GetMergeWhenClause()
 		r.condition(when.Condition, l, "when")
 		if when.CommandType == pg.CmdType_CMD_INSERT {
-			names := insertColumns(t, when.TargetList)
+			names := r.insertColumns(t, when.TargetList, l)
 			for i, v := range r.spread(when.Values, l) {
 				if i < len(names) {
 					r.assign(t, names[i], v, s.Relation.Location)

@@ -10,7 +10,7 @@ CREATE TABLE hr.person (
 CREATE TABLE hr.team (id int PRIMARY KEY, title text NOT NULL, lead int REFERENCES hr.person, mobile text);
 CREATE TABLE hr.visit (person int, day date, phone text) PARTITION BY RANGE (day);
 CREATE TABLE hr.visit_old PARTITION OF hr.visit FOR VALUES FROM ('2000-01-01') TO ('2020-01-01');
-CREATE TABLE archive.person (id int, name text, note text);
+CREATE TABLE archive.person (id int, name text, note text, doc jsonb);
 CREATE VIEW hr.staff AS SELECT id, name AS full_name, mobile, team FROM hr.person WHERE active;
 CREATE VIEW hr.leads AS SELECT t.title, s.full_name FROM hr.team t JOIN hr.staff s ON s.id = t.lead;
 CREATE MATERIALIZED VIEW hr.pays AS SELECT team, sum(pay) AS total FROM hr.person GROUP BY team;
