@@ -297,7 +297,7 @@ func TestJudgeMutated(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		c.try(mutate(r, statements[r.IntN(len(statements))], words))
 	}
-	c.tally.report(t, "changed statements", 10) // many are there for the sake of caution
+	c.tally.report(t, "changed statements", 100) // many are there for the sake of caution
 }
 
 func readSchema(t testing.TB, file string) string {
