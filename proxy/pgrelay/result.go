@@ -110,7 +110,11 @@ func (d *down) cellOf(mask masking.Mask, subject string, t pgwire.Type, format i
 	switch {
 	case mask != nil:
 		of.masked = true
-		return &cell{Cell: pgwire.NewCell(codec, &text), of: of}
+		c := pgwire.NewCell(codec, &text)
+		if mask == masking.Withheld {
+			c.Empties()
+		}
+		return &cell{Cell: c, of: of}
 	case subject != "":
 		return &witness{textMask: text, codec: codec}
 	}
