@@ -46,6 +46,12 @@ func OpenCheckpoint(signed []byte, verifier note.Verifier) (*Checkpoint, error) 
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
+	for _, sig := range n.Sigs {
+		// The last sign of base64 has bits that mean nothing: only zeros are ours.
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return nil, errCheckpoint
+		}
+	}
 	c, err := parseCheckpoint(n.Text)
 	if err != nil {
 		return nil, err
