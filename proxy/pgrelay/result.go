@@ -110,6 +110,9 @@ func (d *down) cellOf(mask masking.Mask, subject string, t pgwire.Type, format i
 	switch {
 	case mask != nil:
 		of.masked = true
+		if mask == masking.Null { // of an array as a whole
+			codec.Type = pgwire.Type{}
+		}
 		c := pgwire.NewCell(codec, &text)
 		if mask == masking.Withheld {
 			c.Empties()

@@ -234,7 +234,7 @@ func countOf(f *pg.FuncCall, args []value) value {
 		return value{typ: "int8"}
 	}
 	out := derived(args...)
-	out.typ = "int8"
+	out.typ, out.Nulls = "int8", false
 	return out
 }
 

@@ -41,9 +41,9 @@ func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
 	case *pg.Node_BoolExpr:
 		return r.boolExpr(e.BoolExpr, l)
 	case *pg.Node_NullTest:
-		return derived(r.expr(e.NullTest.Arg, l))
+		return known(derived(r.expr(e.NullTest.Arg, l)))
 	case *pg.Node_BooleanTest:
-		return derived(r.expr(e.BooleanTest.Arg, l))
+		return known(derived(r.expr(e.BooleanTest.Arg, l)))
 	case *pg.Node_SubLink:
 		return r.subLink(e.SubLink, l)
 	case *pg.Node_CaseExpr:
@@ -351,7 +351,7 @@ func (r *resolver) rowExpr(e *pg.RowExpr, l *queryLevel) value {
 		out.row = append(out.row, column{name: "f" + itoa(len(out.row)+1), value: v})
 		out.Value = out.Into(v.Value)
 	}
-	return out
+	return known(out)
 }
 
 // indirection resolves (row).field, array[i], document['key'] and (row).*.
@@ -429,7 +429,7 @@ func (r *resolver) subscripts(v value, nodes []*pg.Node, l *queryLevel) value {
 
 // arrayExpr is ARRAY[...].
 func arrayExpr(items []value) value {
-	out := derived(items...)
+	out := known(derived(items...))
 	typ := "unknown"
 	for _, item := range items {
 		switch item.typ {

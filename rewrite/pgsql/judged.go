@@ -56,10 +56,7 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 	if setReturning[name] || j.Set { // how many rows come tells about the argument
 		r.use(v, "a set-returning function")
 	}
-	if !callKeepsNulls(name, args) {
-		v = tells(v)
-	}
-	return v
+	return callTells(v, name, args)
 }
 
 // sameText are functions of strings that make text of one, and other things of

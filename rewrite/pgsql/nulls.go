@@ -31,6 +31,13 @@ var keepsNulls = words(`
 	textcat anytextcat textanycat hstore
 `)
 
+// neverNull are the built-in functions whose result is never NULL.
+var neverNull = words(`
+	count concat concat_ws format quote_nullable num_nulls num_nonnulls pg_typeof
+	json_build_object json_build_array jsonb_build_object jsonb_build_array
+	row_number rank dense_rank percent_rank cume_dist ntile
+`)
+
 // makesNulls are the built-in operators, and those of hstore, that may be NULL
 // on operands that are not.
 var makesNulls = words(`-> ->> #> #>> @? @@ # ##`)
@@ -43,12 +50,26 @@ func words(list string) map[string]bool {
 	return set
 }
 
-// callKeepsNulls says whether a call of a built-in or bundled function keeps NULLs.
-func callKeepsNulls(name string, args []value) bool {
-	if name == "substring" || name == "substr" { // not by a pattern
-		return len(args) > 1 && (args[1].typ == "int4" || args[1].typ == "int8")
+// callTells is v, made by a call of a built-in or bundled function, with what its
+// NULLs tell.
+func callTells(v value, name string, args []value) value {
+	switch {
+	case neverNull[name]:
+		v.Nulls = false
+	case name == "substring" || name == "substr":
+		if len(args) < 2 || args[1].typ != "int4" && args[1].typ != "int8" { // by a pattern
+			v = tells(v)
+		}
+	case !keepsNulls[name]:
+		v = tells(v)
 	}
-	return keepsNulls[name]
+	return v
+}
+
+// known is v where it is never NULL.
+func known(v value) value {
+	v.Nulls = false
+	return v
 }
 
 // tells is v where that it is NULL may tell something about its sources.
