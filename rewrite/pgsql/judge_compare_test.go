@@ -119,10 +119,12 @@ func (c *comparison) uses() {
 }
 
 // harmless reports whether the judge does not look for uses in a clause: they
-// follow from what a function does with its arguments.
+// follow from what functions do with their arguments, and from what is left out
+// once a result is certain.
 func harmless(clause string) bool {
 	switch clause {
-	case rewrite.ClauseFallible, "argument", "subscript", "a set-returning function":
+	case rewrite.ClauseFallible, "argument", "subscript", "a set-returning function",
+		"coalesce", "boolean expression", "comparison", "comparison with a subquery":
 		return true
 	}
 	return strings.HasPrefix(clause, "an argument of ")

@@ -290,7 +290,7 @@ func TestJudgeGenerated(t *testing.T) {
 func TestJudgeMutated(t *testing.T) {
 	c := newCourt(t, "judge_mutated", readSchema(t, "schema.sql"), "public", "hr")
 	statements, words := goldenStatements(t), pool(t)
-	for _, text := range statements {
+	for _, text := range append(statements, newerStatements...) {
 		c.try(text)
 	}
 	for seed := range uint64(*mutated) {
