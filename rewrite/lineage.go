@@ -37,6 +37,32 @@ func (v Value) Into(w Value) Value {
 	return Value{Derived: union(v.Derive().Derived, w.Derive().Derived), Nulls: v.Nulls || w.Nulls}
 }
 
+// Made is what an expression makes of all of vs.
+func Made(vs ...Value) Value {
+	n := 0
+	for _, v := range vs {
+		n += len(v.Plain) + len(v.Derived)
+	}
+	out := Value{}
+	if n <= mostCompared {
+		for _, v := range vs {
+			out = out.Into(v)
+		}
+		return out
+	}
+	seen := make(map[Source]struct{}, n)
+	for _, v := range vs {
+		out.Nulls = out.Nulls || v.Nulls
+		for s := range v.Sources {
+			if _, known := seen[s]; !known {
+				seen[s] = struct{}{}
+				out.Derived = append(out.Derived, s)
+			}
+		}
+	}
+	return out
+}
+
 // Derive is what an expression makes of v alone.
 func (v Value) Derive() Value {
 	if len(v.Plain) == 0 {
@@ -71,13 +97,18 @@ func (v Value) Sources(yield func(s Source, derived bool) bool) {
 	}
 }
 
-// union joins two small sets; either may be returned itself.
+// mostCompared is up to how many sources are looked for one by one.
+const mostCompared = 64
+
+// union joins two sets; either may be returned itself.
 func union(a, b []Source) []Source {
-	if len(a) == 0 {
+	switch {
+	case len(a) == 0:
 		return b
-	}
-	if len(b) == 0 {
+	case len(b) == 0, len(a) == len(b) && &a[0] == &b[0]:
 		return a
+	case len(a)+len(b) > mostCompared:
+		return Made(Value{Derived: a}, Value{Derived: b}).Derived
 	}
 	out := slices.Clip(a)
 	for _, s := range b {

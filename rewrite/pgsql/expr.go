@@ -347,9 +347,10 @@ func (r *resolver) coalesce(c *pg.CoalesceExpr, l *queryLevel) value {
 
 func (r *resolver) rowExpr(e *pg.RowExpr, l *queryLevel) value {
 	var out value
-	for _, v := range r.spread(e.Args, l) {
+	cells := r.spread(e.Args, l)
+	out.Value = made(cells)
+	for _, v := range cells {
 		out.row = append(out.row, column{name: "f" + itoa(len(out.row)+1), value: v})
-		out.Value = out.Into(v.Value)
 	}
 	return known(out)
 }

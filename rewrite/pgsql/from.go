@@ -66,6 +66,9 @@ var hiddenColumns = []string{"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 // relationColumns are the columns that a relation offers. A view's are resolved
 // through its definition.
 func (r *resolver) relationColumns(rel *Relation) []column {
+	if !r.spend(len(rel.Columns)) {
+		return nil
+	}
 	if rel.Definition != "" || rel.Locked {
 		return r.viewColumns(rel)
 	}
@@ -287,9 +290,13 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.Jo
 		r.compare(a, b, "join")
 		merged = append(merged, column{name: name, value: r.mergedValue(a, b, j.Jointype)})
 	}
+	joined := make(map[string]bool, len(using))
+	for _, name := range using {
+		joined[name] = true
+	}
 	for _, side := range [][]column{left.columns, right.columns} {
 		for _, c := range side {
-			if c.hidden || !contains(using, c.name) {
+			if c.hidden || !joined[c.name] {
 				merged = append(merged, c)
 			}
 		}
@@ -350,16 +357,17 @@ func contains(names []string, name string) bool {
 
 // commonNames are the columns that NATURAL joins by, in the left side's order.
 func commonNames(left, right *namespace) []string {
+	names := map[string]bool{} // true until it is listed
+	for _, c := range right.columns {
+		if !c.hidden {
+			names[c.name] = true
+		}
+	}
 	var out []string
 	for _, c := range left.columns {
-		if c.hidden || contains(out, c.name) {
-			continue
-		}
-		for _, d := range right.columns {
-			if !d.hidden && d.name == c.name {
-				out = append(out, c.name)
-				break
-			}
+		if !c.hidden && names[c.name] {
+			names[c.name] = false
+			out = append(out, c.name)
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package pgsql_test
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -54,6 +55,38 @@ func TestAnalyseMutated(t *testing.T) {
 	}
 	if parsed*10 < *mutations {
 		t.Errorf("only %d of %d mutated statements parse", parsed, *mutations)
+	}
+}
+
+// TestAnalyseBounded analyses short texts that ask for a lot of work: again and
+// again for wide rows, views of views, and what is in itself.
+func TestAnalyseBounded(t *testing.T) {
+	schema := "CREATE TABLE v0 (id int, a text);"
+	for i := range 15 {
+		schema += fmt.Sprintf("CREATE VIEW v%d AS SELECT x.id, y.a FROM v%d x JOIN v%d y USING (id) WHERE x.a = y.a;", i+1, i, i)
+	}
+	columns := make([]string, 1600)
+	for i := range columns {
+		columns[i] = fmt.Sprintf("c%d int", i)
+	}
+	c := newCourt(t, "bounded", schema+"CREATE TABLE w ("+strings.Join(columns, ",")+")")
+	recursive := "WITH RECURSIVE a0 AS (SELECT w FROM w UNION ALL SELECT w FROM a0)"
+	for i := range 200 {
+		recursive += fmt.Sprintf(", a%d AS (SELECT x.w FROM a%d x, a%d y UNION ALL SELECT w FROM a%d)", i+1, i, i, i+1)
+	}
+	for name, text := range map[string]string{
+		"rows":         "SELECT " + strings.Repeat("w, ", 20_000) + "1 FROM w",
+		"conditions":   "SELECT 1 FROM w WHERE c1 IN (" + strings.Repeat("w, ", 20_000) + "w)",
+		"stars":        "SELECT DISTINCT * FROM w" + strings.Repeat(", w", 5_000),
+		"joins":        "SELECT * FROM w" + strings.Repeat(" NATURAL JOIN w b", 30),
+		"lateral":      "SELECT * FROM w x" + strings.Repeat(", LATERAL (SELECT x.*) y", 5_000),
+		"rows in rows": "SELECT " + strings.Repeat("ROW(w.*, ", 390) + "1" + strings.Repeat(")", 390) + " FROM w",
+		"aggregates":   "SELECT " + strings.Repeat("mode() WITHIN GROUP (ORDER BY ", 190) + "1" + strings.Repeat(")", 190),
+		"unions":       "SELECT * FROM w" + strings.Repeat(" UNION SELECT * FROM w", 600),
+		"views":        "SELECT * FROM v15",
+		"recursion":    recursive + " SELECT * FROM a200",
+	} {
+		t.Run(name, func(t *testing.T) { checkAnalysis(t, c.scope, text) })
 	}
 }
 

@@ -121,7 +121,7 @@ func (r *resolver) star(n *pg.Node, l *queryLevel) ([]column, bool) {
 		if len(fields) == 0 || fields[len(fields)-1].GetAStar() == nil {
 			return nil, false
 		}
-		if t := r.starTable(e.ColumnRef, l); t != nil {
+		if t := r.starTable(e.ColumnRef, l); t != nil && r.spend(len(t.columns)) {
 			return visible(t.columns), true
 		}
 		return nil, true

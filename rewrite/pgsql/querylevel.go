@@ -133,23 +133,29 @@ type resolver struct {
 	changed  bool // an earlier statement of the same text changes definitions
 
 	views         map[*Relation][]column // whose queries were resolved
+	recorded      map[rewrite.Use]bool   // what is among the uses
 	subqueryNames map[*pg.SubLink]string // of the columns of subqueries in expressions
 }
 
 // use records that v stands in a clause; other forms than FormOther are recorded by the caller.
 func (r *resolver) use(v value, clause string) {
+	n := len(v.Plain) + len(v.Derived)
+	if n == 0 || !r.spend(n) {
+		return
+	}
 	for s := range v.Sources {
 		r.record(rewrite.Use{Column: s.Column, In: clause})
 	}
 }
 
 func (r *resolver) record(u rewrite.Use) {
-	for _, have := range r.st.Uses {
-		if have == u {
-			return
-		}
+	if r.recorded == nil {
+		r.recorded = map[rewrite.Use]bool{}
 	}
-	r.st.Uses = append(r.st.Uses, u)
+	if !r.recorded[u] {
+		r.recorded[u] = true
+		r.st.Uses = append(r.st.Uses, u)
+	}
 }
 
 // fallible records that an expression over v can raise an error which depends on it.
@@ -170,11 +176,15 @@ func (r *resolver) unknown(why rewrite.Refusal) value {
 const maxSteps = 500_000
 
 // step counts one of them; false means that there are too many.
-func (r *resolver) step() bool {
+func (r *resolver) step() bool { return r.spend(1) }
+
+// spend counts n of them.
+func (r *resolver) spend(n int) bool {
 	if r.steps == nil {
 		r.steps = new(int)
 	}
-	if *r.steps++; *r.steps == maxSteps {
+	before := *r.steps
+	if *r.steps += n; before < maxSteps && *r.steps >= maxSteps {
 		r.unknown(rewrite.Refusal{
 			Code: rewrite.CodeTooComplex, Message: "the statement, with the views and functions in it, is too complex",
 			Hint: "Split the statement.",

@@ -87,13 +87,23 @@ func either(a, b value) value {
 	return out
 }
 
+// made is what an expression makes of vs.
+func made(vs []value) rewrite.Value {
+	var few [4]rewrite.Value
+	parts := few[:0]
+	for _, v := range vs {
+		parts = append(parts, v.Value)
+	}
+	return rewrite.Made(parts...)
+}
+
 // derived is the value of an expression over vs of which none survives as it is.
 func derived(vs ...value) value {
 	var out value
 	for _, v := range vs {
-		out.Value = out.Into(v.Value)
 		out.rows = out.rows || v.mayBeRow()
 	}
+	out.Value = made(vs)
 	return out
 }
 
@@ -109,6 +119,7 @@ type table struct {
 	schema  string // the schema it was written or found with; "" for an alias
 	name    string
 	columns []column
+	row     *value // all of them, when somebody has asked
 }
 
 // find returns the column of that name, and whether there is one.
@@ -130,17 +141,15 @@ func (t *table) find(name string) (value, bool) {
 
 // whole is the table's row as one value.
 func (t *table) whole() value {
-	var row []column
-	var all value
-	for _, c := range t.columns {
-		if c.hidden {
-			continue
+	if t.row == nil {
+		row := visible(t.columns)
+		cells := make([]value, len(row))
+		for i, c := range row {
+			cells[i] = c.value
 		}
-		row = append(row, c)
-		all.Value = all.Into(c.value.Value)
+		t.row = &value{Value: made(cells), row: row}
 	}
-	all.row = row
-	return all
+	return *t.row
 }
 
 // A namespace is what a FROM clause, or a part of one, makes visible.
