@@ -191,7 +191,10 @@ func (j *judge1) chosen(oid uint32, args []lineage) lineage {
 		j.use(args[1])
 		return eitherOf(args[0])
 	case "lag", "lead":
-		return eitherOf(args...)
+		if len(args) > 1 {
+			j.use(args[1])
+		}
+		return eitherOf(append(args[min(2, len(args)):], args[0])...)
 	}
 	return from(args...)
 }
@@ -215,7 +218,7 @@ func (j *judge1) call(t *tree, f *frame) lineage {
 	switch form := t.number("funcformat"); {
 	case form == callExplicitCast, form == callImplicitCast, len(args) == 1 && j.server.typeName(t.oid("funcresulttype")) == fn.name:
 		out := args[0].cast()
-		out.fixed = args[0].fixed
+		out.fixed, out.own = args[0].fixed, args[0].own && form == callImplicitCast
 		return out
 	}
 	switch fn.name {

@@ -123,7 +123,7 @@ func (l lineage) origins() []origin {
 // column reports whether l is a column and nothing else.
 func (l lineage) column() bool {
 	for p, m := range l.parts {
-		if m != plainly || p.path != "" {
+		if m&^(plainly|castly) != 0 || p.path != "" {
 			return false
 		}
 	}

@@ -75,7 +75,20 @@ func (r *resolver) plainSelect(s *pg.SelectStmt, l *queryLevel) []column {
 		r.window(n.GetWindowDef(), l)
 	}
 	r.distinct(s.DistinctClause, columns, l)
+	if len(s.DistinctClause)+len(s.GroupClause)+len(s.SortClause) > 0 {
+		sortedTypes(columns)
+	}
 	return columns
+}
+
+// sortedTypes forgets the types of literals that may have been given one so that
+// they can be compared.
+func sortedTypes(columns []column) {
+	for i := range columns {
+		if columns[i].value.typ == "unknown" {
+			columns[i].value.typ = ""
+		}
+	}
 }
 
 // targets resolves a SELECT or RETURNING list.

@@ -255,17 +255,28 @@ func (r *resolver) merge(s *pg.MergeStmt, l *queryLevel) []column {
 	r.condition(s.JoinCondition, l, "merge on")
 	for _, n := range s.MergeWhenClauses {
 		when := n.GetMergeWhenClause()
-		r.condition(when.Condition, l, "when")
-		if when.CommandType == pg.CmdType_CMD_INSERT {
-			names := r.insertColumns(t, when.TargetList, l)
-			for i, v := range r.spread(when.Values, l) {
-				if i < len(names) {
-					r.assign(t, names[i], v, s.Relation.Location)
-				}
-			}
-			continue
+		in := &queryLevel{outer: l.outer, with: l.with, args: l.args, from: l.from}
+		switch when.MatchKind { // a side that has no row cannot be named
+		case pg.MergeMatchKind_MERGE_WHEN_NOT_MATCHED_BY_TARGET:
+			in.from = source.from
+		case pg.MergeMatchKind_MERGE_WHEN_NOT_MATCHED_BY_SOURCE:
+			in.from = namespaceOf(t.table)
 		}
-		r.assignments(t, when.TargetList, l)
+		r.mergeAction(t, when, in, s.Relation.Location)
 	}
 	return r.returning(s.ReturningList, t, l)
+}
+
+func (r *resolver) mergeAction(t *target, when *pg.MergeWhenClause, l *queryLevel, location int32) {
+	r.condition(when.Condition, l, "when")
+	if when.CommandType != pg.CmdType_CMD_INSERT {
+		r.assignments(t, when.TargetList, l)
+		return
+	}
+	names := r.insertColumns(t, when.TargetList, l)
+	for i, v := range r.spread(when.Values, l) {
+		if i < len(names) {
+			r.assign(t, names[i], v, location)
+		}
+	}
 }
