@@ -8,15 +8,19 @@
 # make fuzz      every fuzz test for FUZZTIME (10s)
 # make bench     the benchmarks
 # make regress   PostgreSQL's own regression files, directly and through the proxy
+# make audit-soak  the audit log: KILLS (1000) deaths of the process that writes it and of
+#                the proxy under pgbench, then questions to RECORDS (10000000) records
 # make soak      sessions that come and go for SOAKTIME (10m), watching memory
 
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    = 10s
 SOAKTIME    = 10m
+KILLS       = 1000
+RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint ci race fuzz bench regress soak clean
+.PHONY: build demo test lint ci race fuzz bench regress soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -63,6 +67,12 @@ regress:
 soak:
 	@.ci/install test
 	go run ./bench/load -soak $(SOAKTIME)
+
+audit-soak:
+	@.ci/install test
+	go test ./auditlog -run TestKilledProcess -v -kills $(KILLS) -timeout 60m
+	go test ./proxy -run TestKilledProxy -v -proxykills $(KILLS) -timeout 170m
+	go test ./auditlog/review -run TestSpeed -v -records $(RECORDS) -timeout 90m
 
 clean:
 	rm -rf bin .tools
