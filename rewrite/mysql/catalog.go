@@ -25,7 +25,7 @@ type Catalog struct {
 	byID      map[uint32]*Relation
 	routines  map[name]*Routine // functions and procedures have names of their own: see routineKey
 	former    map[columnKey][]formerName
-	labels    labelCache
+	labels    rewrite.LabelCache
 }
 
 // A name is one of a schema and something in it, folded by the server's rule.

@@ -49,7 +49,7 @@ type Catalog struct {
 
 	// former holds the other names that a column had since this process knows it.
 	former map[columnKey][]masking.Column
-	labels labelCache
+	labels rewrite.LabelCache
 }
 
 // qualified is a name in a schema.

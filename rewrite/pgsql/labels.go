@@ -1,52 +1,9 @@
 package pgsql
 
 import (
-	"cmp"
-	"slices"
-	"sync"
-
 	"sqlveil/masking"
 	"sqlveil/rewrite"
 )
-
-// labelledPolicies is how many policies a snapshot keeps labels for: the one in
-// force, and the one before it while sessions move over.
-const labelledPolicies = 2
-
-// A labelCache keeps what a snapshot's columns carry under the newest policies.
-type labelCache struct {
-	mu       sync.RWMutex
-	policies []*policyLabels // the newest first; guarded by mu
-}
-
-type policyLabels struct {
-	policy    *masking.Policy
-	relations sync.Map // OID to []attributeLabel
-}
-
-// An attributeLabel is the label of one column that has one.
-type attributeLabel struct {
-	att   int16
-	label masking.Label
-}
-
-func (l *labelCache) of(p *masking.Policy) *policyLabels {
-	l.mu.RLock()
-	i := slices.IndexFunc(l.policies, func(e *policyLabels) bool { return e.policy == p })
-	if i >= 0 {
-		defer l.mu.RUnlock()
-		return l.policies[i]
-	}
-	l.mu.RUnlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if i := slices.IndexFunc(l.policies, func(e *policyLabels) bool { return e.policy == p }); i >= 0 {
-		return l.policies[i]
-	}
-	added := &policyLabels{policy: p}
-	l.policies = append([]*policyLabels{added}, l.policies[:min(len(l.policies), labelledPolicies-1)]...)
-	return added
-}
 
 // Label returns what a column carries under a policy: the label of its own
 // name, of the columns that hold the same data in its ancestors and
@@ -64,49 +21,39 @@ func (c *Catalog) labelOf(p *masking.Policy, rel uint32, att int16) (masking.Lab
 	if r == nil {
 		return masking.LabelOf(p.System()), true
 	}
-	cache := c.labels.of(p)
-	labels, ok := cache.relations.Load(rel)
-	if !ok {
-		labels, _ = cache.relations.LoadOrStore(rel, c.labelRelation(p, r))
-	}
-	for _, l := range labels.([]attributeLabel) {
-		if l.att == att {
-			return l.label, true
-		}
-	}
-	return masking.Label{}, false
+	return c.labels.Label(p, rel, att, func() []rewrite.ColumnLabel { return c.labelRelation(p, r) })
 }
 
-func (c *Catalog) labelRelation(p *masking.Policy, r *Relation) []attributeLabel {
-	var list []attributeLabel
+func (c *Catalog) labelRelation(p *masking.Policy, r *Relation) []rewrite.ColumnLabel {
+	var list []rewrite.ColumnLabel
 	for _, column := range r.Columns {
 		if l, ok := c.labelColumn(p, r, column); ok {
-			list = append(list, attributeLabel{column.Att, l})
+			list = append(list, rewrite.ColumnLabel{Att: column.Att, Label: l})
 		}
 	}
 	return list
 }
 
 func (c *Catalog) labelColumn(p *masking.Policy, r *Relation, column *ColumnInfo) (masking.Label, bool) {
-	var found labelSum
+	var found rewrite.LabelSum
 	if r.sensitive(column.Name.Name) {
-		found.add(masking.LabelOf(p.System()), true)
+		found.Add(masking.LabelOf(p.System()), true)
 	}
-	found.add(c.labelNames(p, &column.TableColumn))
+	found.Add(c.labelNames(p, &column.TableColumn))
 	for _, kin := range column.Kin {
-		found.add(c.labelNames(p, kin))
+		found.Add(c.labelNames(p, kin))
 	}
-	return found.label, found.any
+	return found.Label()
 }
 
 // labelNames is the label of a column's name and of those that it had before.
 func (c *Catalog) labelNames(p *masking.Policy, column *rewrite.TableColumn) (masking.Label, bool) {
-	var found labelSum
-	found.add(p.Label(column.Name))
+	var found rewrite.LabelSum
+	found.Add(p.Label(column.Name))
 	for _, name := range c.formerly(columnKey{column.Rel, column.Att}) {
-		found.add(p.Label(name))
+		found.Add(p.Label(name))
 	}
-	return found.label, found.any
+	return found.Label()
 }
 
 func (c *Catalog) formerly(key columnKey) []masking.Column {
@@ -114,36 +61,6 @@ func (c *Catalog) formerly(key columnKey) []masking.Column {
 		return c.base.formerly(key)
 	}
 	return c.former[key]
-}
-
-// A labelSum is the strictest of the labels added to it.
-type labelSum struct {
-	label masking.Label
-	any   bool
-}
-
-// add keeps the label of the higher level, the earlier of two of one level.
-// Where one of them labels parts of a document, in another way than the other,
-// the sum is the most sensitive class of both for the whole value.
-func (s *labelSum) add(l masking.Label, ok bool) {
-	switch {
-	case !ok || s.any && l == s.label:
-		return
-	case !s.any:
-		s.label = l
-	case l.Class() == nil || s.label.Class() == nil:
-		s.label = masking.LabelOf(worstClass(s.label, l))
-	case l.Class().Level > s.label.Class().Level:
-		s.label = l
-	}
-	s.any = true
-}
-
-// worstClass is the most sensitive class of two labels.
-func worstClass(a, b masking.Label) *masking.Class {
-	return slices.MaxFunc(slices.Concat(a.Classes(), b.Classes()), func(x, y *masking.Class) int {
-		return cmp.Compare(x.Level, y.Level)
-	})
 }
 
 // Witness answers by table OID and attribute number, as the server names a
