@@ -2,6 +2,7 @@ package auditlog
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -364,6 +365,27 @@ func TestIntakeCutShortIsReplaced(t *testing.T) {
 	}
 }
 
+// written counts a text in the segments of a log that is being written.
+func written(t *testing.T, dir, text string) (n int) {
+	t.Helper()
+	files, err := segment.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		r, err := segment.Open(f)
+		if err != nil {
+			continue // compressed meanwhile: the next look finds it
+		}
+		all, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		n += strings.Count(string(all), text)
+	}
+	return n
+}
+
 func TestClockStepIsOnRecordAndPutsOffDeletion(t *testing.T) {
 	var mu sync.Mutex
 	offset := time.Duration(0)
@@ -374,11 +396,11 @@ func TestClockStepIsOnRecordAndPutsOffDeletion(t *testing.T) {
 	}
 	l := openLog(t, Options{now: now})
 	a := mustAppend(t, l, true)
-	for _, step := range []time.Duration{time.Hour, -2 * time.Hour} {
+	for i, step := range []time.Duration{time.Minute, -2 * time.Minute} {
 		mu.Lock()
 		offset += step
 		mu.Unlock()
-		time.Sleep(watchEvery + watchEvery/2)
+		eventually(t, "the step is on record", func() bool { return written(t, l.options.Directory, "clock.step") == i+1 })
 	}
 	l.keeper.mu.Lock()
 	if steady := time.Until(l.keeper.steady); steady < expireDoubt/2 {

@@ -197,10 +197,9 @@ func (r *untilDone) Read(p []byte) (int, error) {
 
 // watch sees what no one else can say: that a call to the disk does not come
 // back, and that the clock was changed.
-func (l *Log) watch(ctx context.Context) {
+func (l *Log) watch(ctx context.Context, last, began time.Time) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	last, began := l.options.now().Round(0), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -208,7 +207,7 @@ func (l *Log) watch(ctx context.Context) {
 		case <-ticker.C:
 		}
 		l.watchDisk()
-		wall := l.options.now().Round(0)
+		wall := l.options.now().Round(0) // without the monotonic clock
 		step := wall.Sub(last) - time.Since(began)
 		last, began = wall, time.Now()
 		if step.Abs() >= clockStep {

@@ -206,7 +206,8 @@ func (l *Log) open() (err error) {
 	l.running.Go(func() { l.writer.run() })
 	l.running.Go(func() { l.flush.run(l) })
 	l.running.Go(func() { l.keeper.run(ctx) })
-	l.running.Go(func() { l.watch(ctx) })
+	wall, began := l.options.now().Round(0), time.Now()
+	l.running.Go(func() { l.watch(ctx, wall, began) })
 	l.running.Go(func() { l.control.serve(ctx) })
 	return nil
 }

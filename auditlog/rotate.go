@@ -106,6 +106,7 @@ func (w *writer) rotate(now time.Time) error {
 	if err := w.release(); err != nil {
 		return err
 	}
+	w.checked, w.unsigned = now, 0
 	w.publish(string(signed))
 	if err := w.introduce(); err != nil {
 		return err
