@@ -1,5 +1,6 @@
 # make demo      try it: a PostgreSQL of its own, the proxy, three roles; without a
 #                terminal it does not wait but checks every shown value
+# make demo-mysql  the same with MariaDB
 # make build     bin/sqlveil
 # make test      every test; installs servers and clients that are missing
 # make lint      gofumpt, go vet, staticcheck
@@ -20,7 +21,7 @@ KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint ci race fuzz bench regress soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench regress soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -30,6 +31,11 @@ demo:
 	@.ci/install demo
 	go build -o bin/sqlveil ./proxy
 	@if [ -t 0 ] && [ -t 1 ]; then bin/sqlveil demo; else bin/sqlveil demo --once; fi
+
+demo-mysql:
+	@.ci/install demo-mysql
+	go build -o bin/sqlveil ./proxy
+	@if [ -t 0 ] && [ -t 1 ]; then bin/sqlveil demo --mysql; else bin/sqlveil demo --mysql --once; fi
 
 test:
 	@.ci/install test

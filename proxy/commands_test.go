@@ -151,17 +151,28 @@ cases:
 
 // demo --once is what a newcomer runs: it must end well, and leave nothing.
 func TestDemoOnce(t *testing.T) {
-	stdout, stderr, code := runHere(t, "demo", "--once", "--listen", "127.0.0.1:0", "--customers", "200")
-	if code != exitOK {
-		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
-	}
-	for _, want := range []string{
-		"  name        令狐**                               令狐欣怡                             令狐欣怡\n",
-		"psql 'postgres://analyst:", "(SV101)", "Every value above is what the policy says",
+	for name, test := range map[string]struct {
+		flags []string
+		want  []string
+	}{
+		"PostgreSQL": {nil, []string{"psql 'postgres://analyst:", "analyst: ERROR: sqlveil: column crm.public.customers.salary"}},
+		"MariaDB":    {[]string{"--mysql"}, []string{"mariadb --host=127.0.0.1 --port=", "analyst: ERROR 1142 (42000): sqlveil: column crm.customers.salary"}},
 	} {
-		if !strings.Contains(stdout, want) {
-			t.Errorf("the demo does not show %q:\n%s", want, stdout)
-		}
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, code := runHere(t, append([]string{"demo", "--once", "--listen", "127.0.0.1:0", "--customers", "200"}, test.flags...)...)
+			if code != exitOK {
+				t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+			}
+			for _, want := range append(test.want,
+				"Starting "+name+" and making 200 customers",
+				"  name        令狐**                               令狐欣怡                             令狐欣怡\n",
+				"(SV101)", "Every value above is what the policy says",
+			) {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("the demo does not show %q:\n%s", want, stdout)
+				}
+			}
+		})
 	}
 }
 

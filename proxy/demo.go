@@ -18,6 +18,7 @@ import (
 
 // demoOptions are the flags of the demo.
 type demoOptions struct {
+	mysql     bool
 	once      bool
 	listen    string
 	customers int
@@ -29,15 +30,16 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Try it all, with a database of its own",
-		Long: `Start a PostgreSQL of its own in a temporary directory, fill it with made-up
-customers, companies and orders, run the proxy in front of it, show the same
-query as three roles see it, and follow the audit log until interrupted.
-Everything is removed at the end.`,
+		Long: `Start a PostgreSQL of its own (with --mysql a MariaDB) in a temporary
+directory, fill it with made-up customers, companies and orders, run the proxy in
+front of it, show the same query as three roles see it, and follow the audit log
+until interrupted. Everything is removed at the end.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demonstrate(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	cmd.Flags().BoolVar(&o.mysql, "mysql", false, "with MariaDB and its protocol in place of PostgreSQL")
 	cmd.Flags().BoolVar(&o.once, "once", false, "do not wait: check what was shown, verify the log and end")
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:6432", "where the proxy listens")
 	cmd.Flags().IntVar(&o.customers, "customers", 10000, "how many customers there are")
@@ -45,9 +47,41 @@ Everything is removed at the end.`,
 	return cmd
 }
 
+// A demoServer is a database server of a demo's own.
+type demoServer interface {
+	Addr() string
+	// fill makes the database, its data, and the users with every privilege there.
+	fill(ctx context.Context, o demoOptions) error
+	// row runs a query of one row, at this server or at a proxy, and returns its
+	// values as text.
+	row(ctx context.Context, address, user, sql string) ([]*string, error)
+	// refusal is an error of row as clients print it, when it is the server's own.
+	refusal(err error) (text string, ok bool)
+	// client is a command that connects.
+	client(address, user string) string
+	Close()
+}
+
+// A demoKind is what else depends on the kind of the server.
+type demoKind struct {
+	name     string // of the server
+	protocol string // of the listener
+	policy   string
+	schema   string // of the tables, in the policy's names of columns
+	start    func() (demoServer, error)
+}
+
+func (o *demoOptions) kind() *demoKind {
+	if o.mysql {
+		return &mysqlDemoKind
+	}
+	return &postgresDemoKind
+}
+
 // A demo is a database of its own with a gateway in front.
 type demo struct {
-	server    *proxytest.PostgreSQLServer
+	kind      *demoKind
+	server    demoServer
 	directory string // of the configuration, the keys and the audit log
 	gateway   *gateway
 	address   string // where the gateway listens
@@ -57,7 +91,7 @@ type demo struct {
 
 // demonstrate is the whole demo.
 func demonstrate(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err error) {
-	fmt.Fprintf(stdout, "Starting PostgreSQL and making %d customers ...\n", o.customers)
+	fmt.Fprintf(stdout, "Starting %s and making %d customers ...\n", o.kind().name, o.customers)
 	d, err := startDemo(ctx, o, stderr)
 	if err != nil {
 		return err
@@ -77,44 +111,24 @@ func demonstrate(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (
 // startDemo starts everything. What it started before something failed is
 // ended again.
 func startDemo(ctx context.Context, o demoOptions, stderr io.Writer) (d *demo, err error) {
-	d = &demo{stop: func() {}}
+	d = &demo{kind: o.kind(), stop: func() {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if d.server, err = proxytest.StartPostgreSQL(); err != nil {
+	server, err := d.kind.start()
+	if err != nil {
 		return d, err
 	}
-	if err := fillDemo(ctx, d.server, o); err != nil {
+	d.server = server
+	if err := d.server.fill(ctx, o); err != nil {
 		return d, err
 	}
 	if d.directory, err = os.MkdirTemp("", "sqlveil-demo-"); err != nil {
 		return d, err
 	}
 	return d, d.startGateway(ctx, freeAddress(o.listen, stderr), stderr)
-}
-
-// fillDemo makes the database and the logins.
-func fillDemo(ctx context.Context, server *proxytest.PostgreSQLServer, o demoOptions) error {
-	for _, user := range append([]string{catalogUser}, sample.Users...) {
-		if err := server.AddUser(ctx, user, proxytest.ByScram, ""); err != nil {
-			return err
-		}
-	}
-	if err := server.Exec(ctx, "postgres", "CREATE DATABASE "+sample.Database+" OWNER dba"); err != nil {
-		return err
-	}
-	conn, err := server.Connect(ctx, sample.Database)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	if err := sample.Load(ctx, conn, o.seed, o.customers); err != nil {
-		return err
-	}
-	_, err = conn.PgConn().Exec(ctx, "GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC").ReadAll()
-	return err
 }
 
 // catalogUser is the account that reads table definitions.
@@ -133,7 +147,9 @@ func freeAddress(wanted string, stderr io.Writer) string {
 
 // startGateway writes a configuration and runs it.
 func (d *demo) startGateway(ctx context.Context, listen string, stderr io.Writer) error {
-	site := proxytest.Site{Listen: listen, Server: d.server.Addr(), Catalog: catalogUser, Policy: sample.Policy}
+	site := proxytest.Site{
+		Protocol: d.kind.protocol, Listen: listen, Server: d.server.Addr(), Catalog: catalogUser, Policy: d.kind.policy,
+	}
 	path, err := site.Write(d.directory)
 	if err != nil {
 		return err
@@ -173,7 +189,7 @@ func (d *demo) close() error {
 func (d *demo) printAddresses(to io.Writer) {
 	fmt.Fprintln(to, "\nConnect as any of these roles:")
 	for _, user := range sample.Users {
-		fmt.Fprintf(to, "  psql '%s'\n", proxytest.PostgresDSN(d.address, user, sample.Database))
+		fmt.Fprintln(to, "  "+d.server.client(d.address, user))
 	}
 	fmt.Fprintf(to, "The configuration, the policy and the audit log are in %s\n", d.directory)
 }

@@ -2,16 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"sqlveil/masking"
-	"sqlveil/proxy/proxytest"
 	"sqlveil/proxy/sample"
 )
 
@@ -73,19 +67,19 @@ const refusedSQL = "SELECT name FROM customers ORDER BY salary DESC LIMIT 1"
 func (d *demo) show(ctx context.Context, to io.Writer) error {
 	for _, s := range showcases {
 		fmt.Fprintf(to, "\n%s\n", s.sql)
-		raw, err := d.row(ctx, d.server.Addr(), "dba", s.sql)
+		raw, err := d.server.row(ctx, d.server.Addr(), "dba", s.sql)
 		if err != nil {
 			return err
 		}
 		seen := make([][]*string, len(sample.Users))
 		for i, user := range sample.Users {
-			if seen[i], err = d.row(ctx, d.address, user, s.sql); err != nil {
+			if seen[i], err = d.server.row(ctx, d.address, user, s.sql); err != nil {
 				return fmt.Errorf("as %s: %w", user, err)
 			}
 		}
 		s.print(to, seen)
 		for i, user := range sample.Users {
-			if err := s.check(d.gateway.policy.Load(), user, raw, seen[i]); err != nil {
+			if err := s.check(d.gateway.policy.Load(), d.kind.schema, user, raw, seen[i]); err != nil {
 				return err
 			}
 		}
@@ -123,13 +117,13 @@ func shown(value *string) string {
 }
 
 // check compares what a user saw with what the policy makes of the raw values.
-func (s *showcase) check(policy *masking.Policy, user string, raw, seen []*string) error {
+func (s *showcase) check(policy *masking.Policy, schema, user string, raw, seen []*string) error {
 	role, ok := policy.Match(masking.Caller{User: user, Database: sample.Database})
 	if !ok {
 		return fmt.Errorf("the policy has no role for %s", user)
 	}
 	for i, column := range s.columns {
-		where := masking.Column{Database: sample.Database, Schema: "public", Table: s.table, Name: column.name}
+		where := masking.Column{Database: sample.Database, Schema: schema, Table: s.table, Name: column.name}
 		want := raw[i]
 		if label, ok := policy.Label(where); ok && raw[i] != nil {
 			if mask := role.Mask(label); mask != nil {
@@ -161,8 +155,8 @@ func same(a, b *string) bool { return a == nil && b == nil || a != nil && b != n
 func (d *demo) showRefusal(ctx context.Context, to io.Writer) error {
 	fmt.Fprintf(to, "\n%s\n", refusedSQL)
 	for _, user := range sample.Users {
-		_, err := d.row(ctx, d.address, user, refusedSQL)
-		refusal, refused := errors.AsType[*pgconn.PgError](err)
+		_, err := d.server.row(ctx, d.address, user, refusedSQL)
+		refusal, refused := d.server.refusal(err)
 		if err != nil && !refused {
 			return err
 		}
@@ -170,26 +164,8 @@ func (d *demo) showRefusal(ctx context.Context, to io.Writer) error {
 			return fmt.Errorf("%s: refused is %t", user, refused)
 		}
 		if refused {
-			fmt.Fprintf(to, "  %s: %s: %s\n", user, refusal.Severity, refusal.Message)
+			fmt.Fprintf(to, "  %s: %s\n", user, refusal)
 		}
 	}
 	return nil
-}
-
-// row runs a query of one row and returns its values as text.
-func (d *demo) row(ctx context.Context, address, user, sql string) ([]*string, error) {
-	conn, err := pgx.Connect(ctx, proxytest.PostgresDSN(address, user, sample.Database))
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(ctx)
-	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
-	if err != nil {
-		return nil, err
-	}
-	rows := textRows(results[0].Rows)
-	if len(rows) != 1 {
-		return nil, fmt.Errorf("%s: %d rows", sql, len(rows))
-	}
-	return slices.Clip(rows[0]), nil
 }

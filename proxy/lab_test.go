@@ -14,9 +14,23 @@ import (
 )
 
 // startLab starts the demo's database and gateway for all tests that only read.
-var startLab = sync.OnceValues(func() (*demo, error) {
-	return startDemo(context.Background(), demoOptions{listen: "127.0.0.1:0", customers: labCustomers, seed: 1}, os.Stderr)
+var startLab = sync.OnceValues(func() (*postgresLab, error) {
+	return newLab(context.Background(), labCustomers)
 })
+
+// A postgresLab is a demo whose PostgreSQL tests know.
+type postgresLab struct {
+	*demo
+	server *proxytest.PostgreSQLServer
+}
+
+func newLab(ctx context.Context, customers int) (*postgresLab, error) {
+	d, err := startDemo(ctx, demoOptions{listen: "127.0.0.1:0", customers: customers, seed: 1}, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	return &postgresLab{d, d.server.(postgresDemo).PostgreSQLServer}, nil
+}
 
 const labCustomers = 10000
 
@@ -35,7 +49,7 @@ func TestMain(m *testing.M) {
 }
 
 // lab is the demo that tests share.
-func lab(t *testing.T) *demo {
+func lab(t *testing.T) *postgresLab {
 	t.Helper()
 	d, err := startLab()
 	if err != nil {
@@ -45,9 +59,9 @@ func lab(t *testing.T) *demo {
 }
 
 // direct is the address of the database itself, through that of the gateway.
-func (d *demo) direct(user string) string { return d.server.DSN(user, sample.Database) }
+func (d *postgresLab) direct(user string) string { return d.server.DSN(user, sample.Database) }
 
-func (d *demo) through(user string) string {
+func (d *postgresLab) through(user string) string {
 	return proxytest.PostgresDSN(d.address, user, sample.Database)
 }
 

@@ -48,9 +48,9 @@ func leakCases(t *testing.T, file string) []leakCase {
 }
 
 // leakLab is a lab whose analyst the database itself refuses nothing.
-func leakLab(t *testing.T) *demo {
+func leakLab(t *testing.T) *postgresLab {
 	t.Helper()
-	d, err := startDemo(t.Context(), demoOptions{listen: "127.0.0.1:0", customers: 300, seed: 1}, os.Stderr)
+	d, err := newLab(t.Context(), 300)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,12 @@ func TestReadme(t *testing.T) {
 	if err := server.Exec(t.Context(), "postgres", "CREATE DATABASE crm"); err != nil {
 		t.Fatal(err)
 	}
-	s := newShell(t, server)
+	maria, err := proxytest.StartMariaDB() // likewise
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer maria.Close()
+	s := newShell(t, server, maria)
 	_, blocks := readmeBlocks(t)
 	var commands []command
 	for _, b := range blocks {
@@ -105,7 +110,7 @@ func (b *block) commands() []command {
 	return found
 }
 
-func newShell(t *testing.T, server *proxytest.PostgreSQLServer) *shell {
+func newShell(t *testing.T, server *proxytest.PostgreSQLServer, maria *proxytest.MariaDBServer) *shell {
 	t.Helper()
 	psql, err := proxytest.PostgresProgram("psql")
 	if err != nil {
@@ -119,17 +124,26 @@ func newShell(t *testing.T, server *proxytest.PostgreSQLServer) *shell {
 			t.Fatal(err)
 		}
 	}
-	listen, admin := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
-	port := strconv.Itoa(server.Port)
+	client, err := proxytest.MariaDBProgram("mariadb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ports, back []string
+	for inReadme, here := range map[string]int{
+		"5432": server.Port, "6432": freePort(t), "9642": freePort(t), "3306": maria.Port, "3307": freePort(t),
+	} {
+		ports, back = append(ports, inReadme, strconv.Itoa(here)), append(back, strconv.Itoa(here), inReadme)
+	}
 	return &shell{
 		directory: t.TempDir(),
 		environment: append(os.Environ(),
-			"PATH="+bin+":"+filepath.Dir(psql)+":"+os.Getenv("PATH"),
+			"PATH="+bin+":"+filepath.Dir(psql)+":"+filepath.Dir(client)+":"+os.Getenv("PATH"),
 			fmt.Sprintf("CRM=host=%s port=%d user=postgres dbname=crm", server.Directory, server.Port),
+			"ROOT=--user=root --default-character-set=utf8mb4 --socket="+maria.Socket(),
 			"LC_ALL=C.UTF-8", "PGCONNECT_TIMEOUT=10", "HOME=/nonexistent",
 		),
-		ports: strings.NewReplacer("5432", port, "6432", listen, "9642", admin),
-		back:  strings.NewReplacer(port, "5432", listen, "6432", admin, "9642"),
+		ports: strings.NewReplacer(ports...),
+		back:  strings.NewReplacer(back...),
 	}
 }
 
@@ -152,6 +166,12 @@ func freePort(t *testing.T) int {
 	return socket.Addr().(*net.TCPAddr).Port
 }
 
+// What starts a server of the README, and where its configuration says it listens.
+var (
+	startsServer = regexp.MustCompile(`^sqlveil serve -c (\S+) .*&$`)
+	listensOn    = regexp.MustCompile(`listen: 127\.0\.0\.1:(\d+)`)
+)
+
 // mark separates the outputs of commands.
 const mark = "-- end of the command --\n"
 
@@ -163,8 +183,9 @@ func (s *shell) run(t *testing.T, commands []command) []string {
 	script := "set -m\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\nexec 2>&1\n"
 	for _, c := range commands {
 		script += s.ports.Replace(c.text) + "\n"
-		if strings.HasSuffix(c.text, "&") { // a server: wait until it serves
-			script += "for i in $(seq 200); do : 2>/dev/null </dev/tcp/127.0.0.1/" + s.ports.Replace("6432") + " && break; sleep 0.05; done 2>/dev/null\n"
+		if config := startsServer.FindStringSubmatch(c.text); config != nil { // wait until it serves
+			address := listensOn.FindStringSubmatch(readFile(t, filepath.Join(s.directory, config[1])))
+			script += "for i in $(seq 200); do : 2>/dev/null </dev/tcp/127.0.0.1/" + address[1] + " && break; sleep 0.05; done 2>/dev/null\n"
 		}
 		script += "printf %s '" + mark + "'\n"
 	}

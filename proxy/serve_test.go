@@ -429,7 +429,7 @@ func TestServeReloadsTheCatalogAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	if err := fillDemo(t.Context(), server, demoOptions{customers: 3, seed: 1}); err != nil {
+	if err := (postgresDemo{server}).fill(t.Context(), demoOptions{customers: 3, seed: 1}); err != nil {
 		t.Fatal(err)
 	}
 	s := newSite(t, server.Addr())

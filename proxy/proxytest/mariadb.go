@@ -105,7 +105,7 @@ func (s *MariaDBServer) Start() error {
 		}
 		s.process, err = startProcess(s.Directory, "KILL", s.account, program, "--no-defaults",
 			// A server that starts removes what it takes for its own leftovers from tmpdir.
-			"--datadir="+s.Directory, "--tmpdir="+s.Directory, "--socket="+s.socket(), "--pid-file="+filepath.Join(s.Directory, "pid"),
+			"--datadir="+s.Directory, "--tmpdir="+s.Directory, "--socket="+s.Socket(), "--pid-file="+filepath.Join(s.Directory, "pid"),
 			"--port="+strconv.Itoa(s.Port), "--bind-address=127.0.0.1", "--skip-name-resolve",
 			"--character-set-server=utf8mb4", "--local-infile=1", "--max-allowed-packet=64M", "--max-connections=300",
 			"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=8M", "--sync-binlog=0",
@@ -135,7 +135,8 @@ func (s *MariaDBServer) Close() {
 	_ = os.RemoveAll(s.Directory) // what is left lies in the temporary directory
 }
 
-func (s *MariaDBServer) socket() string { return filepath.Join(s.Directory, "s") }
+// Socket is the path of the unix socket that root uses.
+func (s *MariaDBServer) Socket() string { return filepath.Join(s.Directory, "s") }
 
 // Addr is the server's TCP address.
 func (s *MariaDBServer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
@@ -143,14 +144,19 @@ func (s *MariaDBServer) Addr() string { return net.JoinHostPort("127.0.0.1", str
 // DSN is the address of a database of this server for a user of AddUser, as
 // go-sql-driver spells it.
 func (s *MariaDBServer) DSN(user, database string) string {
-	return fmt.Sprintf("%s:%s@tcp(%s)/%s", user, Password(user), s.Addr(), database)
+	return MySQLDSN(s.Addr(), user, database)
+}
+
+// MySQLDSN is the same at another address, such as a proxy's.
+func MySQLDSN(addr, user, database string) string {
+	return fmt.Sprintf("%s:%s@tcp(%s)/%s", user, Password(user), addr, database)
 }
 
 // Open gives a pool of sessions as root, which have no current database when
 // the name is empty.
 func (s *MariaDBServer) Open(database string) (*sql.DB, error) {
 	config := mysql.NewConfig()
-	config.User, config.Net, config.Addr, config.DBName = "root", "unix", s.socket(), database
+	config.User, config.Net, config.Addr, config.DBName = "root", "unix", s.Socket(), database
 	config.MultiStatements = true
 	config.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(config)

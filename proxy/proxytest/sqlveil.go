@@ -18,8 +18,9 @@ import (
 
 // A Site is what a configuration of sqlveil with one listener is made from.
 type Site struct {
+	Protocol   string // "postgres" when empty
 	Listen     string // "127.0.0.1:0" when empty
-	Server     string // address of a PostgreSQL server, reached without TLS
+	Server     string // address of the server, reached without TLS
 	Catalog    string // user of AddUser who reads table definitions
 	Policy     string // the text of policy.yaml
 	Durability string // of the audit log; "classified" when empty
@@ -31,7 +32,7 @@ func (s *Site) Write(dir string) (path string, err error) {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
 	files := map[string]string{
-		"sqlveil.yaml":   fmt.Sprintf(siteConfig, cmp.Or(s.Listen, "127.0.0.1:0"), s.Server, s.Catalog, cmp.Or(s.Durability, "classified")),
+		"sqlveil.yaml":   fmt.Sprintf(siteConfig, cmp.Or(s.Protocol, "postgres"), cmp.Or(s.Listen, "127.0.0.1:0"), s.Server, s.Catalog, cmp.Or(s.Durability, "classified")),
 		"policy.yaml":    s.Policy,
 		"masking.key":    base64.StdEncoding.EncodeToString(key) + "\n",
 		"catalog.secret": Password(s.Catalog) + "\n",
@@ -46,7 +47,7 @@ func (s *Site) Write(dir string) (path string, err error) {
 
 const siteConfig = `listeners:
   - name: crm
-    protocol: postgres
+    protocol: %s
     listen: %s
     server: {address: "%s", tls: {mode: disable}}
     login: passthrough

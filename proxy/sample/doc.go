@@ -3,7 +3,7 @@
 // does not exist.
 //
 // [Tables] generates it, the same from the same seed on every machine; [Load]
-// fills a PostgreSQL database with it. Schema, policy and the program's
+// fills a PostgreSQL database with it, [LoadMySQL] one of MariaDB or MySQL. Schema, policy and the program's
 // configuration for it are the embedded files beside this one.
 //
 // Nothing in it is about anybody. Resident ids have valid check digits and a

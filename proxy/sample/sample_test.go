@@ -102,17 +102,53 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Every label of the policy names a column of the schema.
+func TestLoadMySQL(t *testing.T) {
+	server := proxytest.MariaDB(t)
+	ctx := context.Background()
+	if err := server.Exec(ctx, "", "CREATE DATABASE "+Database); err != nil {
+		t.Fatal(err)
+	}
+	db, err := server.Open(Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := LoadMySQL(ctx, db, 1, 1000); err != nil {
+		t.Fatal(err)
+	}
+	for sql, want := range map[string]int{
+		"SELECT count(*) FROM customers": 1000,
+		"SELECT count(*) FROM companies": 100,
+		"SELECT count(*) FROM orders":    3000,
+		"SELECT count(*) FROM customers WHERE char_length(id_card) = 18 AND json_value(profile, '$.phone') = mobile": 1000,
+		"SELECT count(*) FROM customers WHERE substr(photo, 1, 3) <> x'ffd8ff'":                                      0,
+		"SELECT count(*) FROM customers WHERE json_length(tags) <> 2":                                                0,
+		"SELECT count(DISTINCT vip) FROM customers":                                                                  2,
+		"SELECT count(*) FROM customers WHERE created_at < '2024-01-01' OR hour(created_at) > 23":                    0,
+		"SELECT count(*) FROM customers c JOIN customer_contacts v USING (id) WHERE v.phone <> c.mobile":             0,
+		"SELECT sum(companies) FROM region_companies":                                                                100,
+		"SELECT order_total(1) = (SELECT coalesce(sum(amount), 0) FROM orders WHERE customer_id = 1)":                1,
+	} {
+		var got int
+		if err := db.QueryRowContext(ctx, sql).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: got %d, %v, want %d", sql, got, err, want)
+		}
+	}
+}
+
+// Every label of the policy names a column of each schema.
 func TestPolicyNamesColumnsOfTheSchema(t *testing.T) {
 	label := regexp.MustCompile(`(?m)^  "?(?:crm|\*)\.public\.(\w+)\*?\.(\w+)"?: `)
 	found := label.FindAllStringSubmatch(Policy, -1)
 	if len(found) < 15 {
 		t.Fatalf("only %d labels found", len(found))
 	}
-	for _, match := range found {
-		_, body, ok := strings.Cut(Schema, "CREATE TABLE "+match[1]+" (")
-		if !ok || !regexp.MustCompile(`(?m)^\t`+match[2]+` `).MatchString(strings.Split(body, "\n)")[0]) {
-			t.Errorf("%s.%s is not in the schema", match[1], match[2])
+	for _, schema := range []string{Schema, mysqlSchema} {
+		for _, match := range found {
+			_, body, ok := strings.Cut(schema, "CREATE TABLE "+match[1]+" (")
+			if !ok || !regexp.MustCompile(`(?m)^\t`+match[2]+` `).MatchString(strings.Split(body, "\n)")[0]) {
+				t.Errorf("%s.%s is not in the schema", match[1], match[2])
+			}
 		}
 	}
 }
