@@ -153,7 +153,18 @@ func (c *conn) answerOf(ctx context.Context, offered mywire.Capabilities) (*mywi
 		c.session.LoginFailed(c.caller(login), session.StateInvalidAuthorization, "no TLS")
 		return nil, c.bye(mywire.CodeSecureTransport, "HY000", "this listener takes TLS connections only")
 	}
+	if compressing := login.Capabilities & (mywire.CapCompress | mywire.CapZstd); compressing&^offered != 0 {
+		return nil, c.compressed(login)
+	}
 	return login, nil
+}
+
+// compressed turns a client away that will compress although nobody offered it, as
+// PHP's mysqlnd does: left alone, it would wait for ever for an answer to what
+// nobody here can read.
+func (c *conn) compressed(login *mywire.Login) error {
+	c.session.LoginFailed(c.caller(login), stateConnection, "the client insists on compression")
+	return c.bye(mywire.CodeHandshake, stateConnection, "compression is not offered: connect without it")
 }
 
 // badStart is the end of a connection whose first packet is not one.

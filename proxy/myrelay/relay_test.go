@@ -20,6 +20,7 @@ import (
 
 	"sqlveil/auditlog"
 	"sqlveil/masking"
+	"sqlveil/protocol"
 	"sqlveil/protocol/mywire"
 	"sqlveil/proxy/proxytest"
 	"sqlveil/proxy/session"
@@ -405,6 +406,61 @@ func TestTLS(t *testing.T) {
 }
 
 // A new policy counts from the next statement on, of prepared ones too.
+// A client that compresses although that is not offered is told so at once; one
+// that leaves it off then is let in.
+func TestCompression(t *testing.T) {
+	r := newRig(t)
+	for flags, want := range map[mywire.Capabilities]string{
+		mywire.CapCompress: "1043 sqlveil: compression is not offered: connect without it",
+		mywire.CapZstd:     "1043 sqlveil: compression is not offered: connect without it",
+		0:                  "1045 ",
+	} {
+		nc, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		_ = nc.SetDeadline(time.Now().Add(10 * time.Second)) // fails only on a closed connection
+		client := mywire.NewConn(protocol.NewConn(nc))
+		p, err := client.Packet(1 << 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		greeting, err := mywire.DecodeGreeting(p.Body)
+		if err != nil || greeting.Capabilities&(mywire.CapCompress|mywire.CapZstd) != 0 {
+			t.Fatalf("greeting offers %x, %v", greeting.Capabilities, err)
+		}
+		login := mywire.Login{
+			Capabilities: flags | mywire.CapMySQL | mywire.CapProtocol41 | mywire.CapSecureConnection | mywire.CapPluginAuth,
+			MaxPacket:    1 << 24, Collation: 45, User: []byte("analyst"), Response: make([]byte, 20), Plugin: "mysql_native_password",
+		}
+		body, err := login.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if flags == mywire.CapZstd {
+			body = append(body, 3) // the level
+		}
+		if err := errors.Join(client.Write(body), client.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		if p, err = client.Packet(1 << 16); err != nil {
+			t.Fatal(err)
+		}
+		told, err := mywire.DecodeError(p.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(told.Code, " ", told.Message); !strings.HasPrefix(got, want) {
+			t.Errorf("capabilities %x: told %s, want %s", flags, got, want)
+		}
+	}
+	conn := r.connect("analyst", func(c *driver.Config) { _ = c.Apply(driver.EnableCompression(true)) }) // which never fails
+	if got := shown(t, conn, "SELECT mobile FROM person WHERE id = 1"); got != "138****0001" {
+		t.Errorf("go-sql-driver with compress=true: %s", got)
+	}
+}
+
 func TestReload(t *testing.T) {
 	r := newRig(t)
 	conn := r.connect("dba")
