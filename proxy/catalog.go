@@ -22,7 +22,7 @@ import (
 type postgresCatalog struct{ *pgsql.Catalogs }
 
 // Local implements [session.Catalogs].
-func (c postgresCatalog) Local(ctx context.Context, database string, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
+func (c postgresCatalog) Local(ctx context.Context, database string, _ []rewrite.TemporaryTable, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
 	return c.Catalogs.Local(ctx, database, ask)
 }
 

@@ -51,8 +51,8 @@ func (r *rotatingCatalogs) Fresh(ctx context.Context, database string) (rewrite.
 }
 
 // Local implements [session.Catalogs].
-func (r *rotatingCatalogs) Local(ctx context.Context, database string, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
-	return r.ask(func(c catalogs) (rewrite.Catalog, error) { return c.Local(ctx, database, ask) })
+func (r *rotatingCatalogs) Local(ctx context.Context, database string, made []rewrite.TemporaryTable, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
+	return r.ask(func(c catalogs) (rewrite.Catalog, error) { return c.Local(ctx, database, made, ask) })
 }
 
 // Changed implements [session.Catalogs].

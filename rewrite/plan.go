@@ -121,7 +121,12 @@ type Effect struct {
 	Forget    string // DEALLOCATE or CLOSE: the name, "*" for all
 	ForgetAll bool   // DISCARD ALL
 	ReadsPath bool   // names were resolved through the search path
+
+	Temporary *TemporaryTable // made, on a server that does not list them; nil for none
 }
+
+// A TemporaryTable names a table of one session.
+type TemporaryTable struct{ Schema, Name string }
 
 // A Refusal says why a statement is not sent. Its texts name columns, never values.
 type Refusal struct {

@@ -1,7 +1,9 @@
 package myrelay
 
 import (
+	"bytes"
 	"crypto/sha1"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -114,8 +116,9 @@ func TestCursor(t *testing.T) {
 
 // A rawClient speaks packets.
 type rawClient struct {
-	t    testing.TB
-	conn *mywire.Conn
+	t      testing.TB
+	conn   *mywire.Conn
+	agreed mywire.Capabilities
 }
 
 // raw logs in, without anything that the protocol lets a client leave out.
@@ -127,14 +130,13 @@ func (r *rig) raw(user string) *rawClient {
 	}
 	r.t.Cleanup(func() { nc.Close() })
 	_ = nc.SetDeadline(time.Now().Add(20 * time.Second)) // fails only on a closed connection
-	c := &rawClient{r.t, mywire.NewConn(protocol.NewConn(nc))}
+	c := &rawClient{t: r.t, conn: mywire.NewConn(protocol.NewConn(nc)), agreed: mywire.CapProtocol41 | mywire.CapMySQL |
+		mywire.CapSecureConnection | mywire.CapPluginAuth | mywire.CapConnectWithDB | mywire.CapMultiResults | mywire.CapTransactions}
 	if _, err := mywire.DecodeGreeting(c.next()); err != nil {
 		r.t.Fatal(err)
 	}
 	login := mywire.Login{
-		Capabilities: mywire.CapProtocol41 | mywire.CapMySQL | mywire.CapSecureConnection | mywire.CapPluginAuth | mywire.CapConnectWithDB |
-			mywire.CapMultiResults | mywire.CapTransactions,
-		MaxPacket: 1 << 24, Collation: 45, User: []byte(user), Database: []byte(r.database), Plugin: "mysql_clear_password",
+		Capabilities: c.agreed, MaxPacket: 1 << 24, Collation: 45, User: []byte(user), Database: []byte(r.database), Plugin: "mysql_clear_password",
 	}
 	body, err := login.Append(nil)
 	if err != nil {
@@ -188,4 +190,59 @@ func native(challenge []byte, password string) []byte {
 		mix[i] ^= once[i]
 	}
 	return mix[:]
+}
+
+// ask sends a text and returns its answers in one line: OK, an error, the rows of
+// results.
+func (c *rawClient) ask(text string) string {
+	c.t.Helper()
+	c.send(mywire.AppendText(nil, mywire.ComQuery, []byte(text)))
+	var answers []string
+	for {
+		answer, status := c.answer()
+		answers = append(answers, answer)
+		if !status.Has(mywire.StatusMoreResults) {
+			return strings.Join(answers, " / ")
+		}
+	}
+}
+
+// answer reads one answer, without CLIENT_DEPRECATE_EOF.
+func (c *rawClient) answer() (string, mywire.Status) {
+	c.t.Helper()
+	body := c.next()
+	switch body[0] {
+	case 0x00:
+		ok, err := mywire.DecodeOK(body, c.agreed)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return "OK", ok.Status
+	case 0xff:
+		told, err := mywire.DecodeError(body)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return fmt.Sprintf("error %d %s", told.Code, told.State), 0
+	}
+	columns := int(body[0])
+	for range columns + 1 { // and EOF
+		c.next()
+	}
+	var rows []string
+	for {
+		body := c.next()
+		if body[0] == 0xfe && len(body) < 9 {
+			status, err := mywire.DecodeEOF(body)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			return strings.Join(rows, " ; "), status
+		}
+		cells, err := mywire.DecodeTextRow(nil, body, columns)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		rows = append(rows, string(bytes.Join(cells, []byte("|"))))
+	}
 }

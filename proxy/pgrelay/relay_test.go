@@ -206,7 +206,7 @@ func (r *rig) proxy(t testing.TB, change ...func(*Relay)) (*session.Server, stri
 // localAsk is pgsql.Catalogs as session knows them.
 type localAsk struct{ *pgsql.Catalogs }
 
-func (l localAsk) Local(ctx context.Context, database string, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
+func (l localAsk) Local(ctx context.Context, database string, _ []rewrite.TemporaryTable, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
 	return l.Catalogs.Local(ctx, database, ask)
 }
 

@@ -452,7 +452,7 @@ func (f *fakePlanner) Fresh(context.Context, string) (rewrite.Catalog, error) {
 	return fakeCatalog(f.version.Load()), nil
 }
 
-func (f *fakePlanner) Local(ctx context.Context, _ string, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
+func (f *fakePlanner) Local(ctx context.Context, _ string, _ []rewrite.TemporaryTable, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
 	if _, err := ask(ctx, "local catalog"); err != nil {
 		return nil, err
 	}

@@ -44,8 +44,9 @@ type Catalogs interface {
 	// Fresh returns a snapshot that was compared with the server after the call.
 	Fresh(ctx context.Context, database string) (rewrite.Catalog, error)
 	// Local returns what one session alone sees, by asking on its own connection:
-	// its temporary tables, its changes that are not yet committed.
-	Local(ctx context.Context, database string, ask func(ctx context.Context, sql string) ([][]*string, error)) (rewrite.Catalog, error)
+	// its temporary tables, its changes that are not yet committed. Of a server that
+	// does not list the former, made are those that it has made so far.
+	Local(ctx context.Context, database string, made []rewrite.TemporaryTable, ask func(ctx context.Context, sql string) ([][]*string, error)) (rewrite.Catalog, error)
 	// Changed says that a session has just committed other definitions.
 	Changed(database string)
 }

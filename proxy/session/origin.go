@@ -47,6 +47,7 @@ func (s *Session) Reset() {
 	s.names.apply(&Change{Kind: StatementName, All: true})
 	s.names.apply(&Change{Kind: PortalName, All: true})
 	s.state.pathDirty, s.state.catalogDirty = true, true
+	s.made = nil
 }
 
 // Ambiguous refuses a text of several statements when it cannot be told which

@@ -142,9 +142,13 @@ func (s *Session) finished(q *Query, ok bool) {
 	}
 	if !ok {
 		s.state.undone()
+		if len(s.made) > 0 && changes(&q.plan.Effect) { // a DROP that fails at its second table has dropped the first
+			s.state.catalogDirty = true
+		}
 		return
 	}
 	s.state.happened(&q.plan.Effect)
+	s.made.note(q.plan.Effect.Temporary)
 	if q.plan.Effect.ForgetAll {
 		s.names.apply(&Change{Kind: StatementName, All: true})
 		s.names.apply(&Change{Kind: PortalName, All: true})

@@ -92,7 +92,7 @@ func (c *catalogs) Fresh(context.Context, string) (rewrite.Catalog, error) { ret
 
 func (c *catalogs) Changed(string) { c.calls = append(c.calls, "changed") }
 
-func (c *catalogs) Local(context.Context, string, func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
+func (c *catalogs) Local(context.Context, string, []rewrite.TemporaryTable, func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
 	return c.get("local")
 }
 

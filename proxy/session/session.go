@@ -47,6 +47,7 @@ type Session struct {
 	mu     sync.Mutex // guards what follows, which both sides use
 	state  state
 	names  names
+	made   temporaries
 	ticket uint64
 	stop   func() // the relay's way to end the session at the next occasion
 	ending bool

@@ -184,11 +184,12 @@ func (s *Session) ask(ctx context.Context, was state) error {
 		}
 		s.around, s.scope = around, nil
 	}
-	if !s.around.Own && !was.catalog {
+	made := s.temporaries()
+	if !s.around.Own && !was.catalog && len(made) == 0 {
 		return s.askCommon(ctx, was)
 	}
 	if s.own == nil || was.catalogDirty {
-		return s.askOwn(ctx)
+		return s.askOwn(ctx, made)
 	}
 	return nil
 }
@@ -209,9 +210,9 @@ func (s *Session) askCommon(ctx context.Context, was state) error {
 	return nil
 }
 
-// askOwn goes by what this session sees.
-func (s *Session) askOwn(ctx context.Context) error {
-	own, err := s.options.Catalogs.Local(ctx, s.caller.Database, s.wire.Ask)
+// askOwn goes by what this session sees, with what it has made for itself.
+func (s *Session) askOwn(ctx context.Context, made []rewrite.TemporaryTable) error {
+	own, err := s.options.Catalogs.Local(ctx, s.caller.Database, made, s.wire.Ask)
 	if err != nil {
 		var server *ServerError
 		if errors.As(err, &server) || errors.Is(err, ErrSkipped) {

@@ -145,10 +145,15 @@ func (c *Catalogs) Changed(string) {
 	}
 }
 
-// Local returns what the session that ask talks to sees. Its changes are
-// everybody's at once; of its temporary tables see [Catalogs.WithTemporary].
-func (c *Catalogs) Local(ctx context.Context, _ string, _ func(ctx context.Context, sql string) ([][]*string, error)) (rewrite.Catalog, error) {
-	return answer(c.check(ctx, time.Now()))
+// Local returns the newest snapshot with those of the temporary tables made that
+// the session which ask talks to still has. All its other changes are everybody's
+// at once.
+func (c *Catalogs) Local(ctx context.Context, _ string, made []rewrite.TemporaryTable, ask func(ctx context.Context, sql string) ([][]*string, error)) (rewrite.Catalog, error) {
+	base, err := c.check(ctx, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return answer(withTemporary(ctx, base, made, ask))
 }
 
 // answer keeps a nil *Catalog from becoming an interface that is not nil.

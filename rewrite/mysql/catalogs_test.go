@@ -159,22 +159,24 @@ func TestCurrentNeedsAConnection(t *testing.T) {
 func TestTemporaryTables(t *testing.T) {
 	catalogs, conn := openCatalogs(t, "temps")
 	run(t, conn, "CREATE TABLE kept (id INT, mail VARCHAR(20))", "CREATE TEMPORARY TABLE gone (a INT)", "DROP TABLE gone",
-		"CREATE TEMPORARY TABLE kept (other INT)", "CREATE TEMPORARY TABLE fresh (b VARCHAR(10), c DECIMAL(5,2))")
-	names := []mysql.TableName{{Schema: "temps", Name: "gone"}, {Schema: "temps", Name: "kept"}, {Schema: "temps", Name: "fresh"}}
-	c, err := catalogs.WithTemporary(t.Context(), askOf(conn), names)
+		"CREATE TEMPORARY TABLE kept (other INT)", "CREATE TEMPORARY TABLE fresh (b VARCHAR(10), c DECIMAL(5,2))",
+		"CREATE TEMPORARY TABLE made (copy VARCHAR(20) AS (mail), again VARCHAR(20) AS (copy), mail VARCHAR(20))")
+	names := []rewrite.TemporaryTable{{Schema: "temps", Name: "gone"}, {Schema: "temps", Name: "kept"}, {Schema: "temps", Name: "fresh"}, {Schema: "temps", Name: "made"}}
+	c, err := catalogs.Local(t.Context(), "", names, askOf(conn))
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := columnPolicy(t, "temps.kept.mail")
+	policy := columnPolicy(t, "temps.*.mail")
 	scope := rewrite.Scope{Role: policy.Role("clerk"), Policy: policy, SearchPath: []string{"temps"}, Catalog: c}
 	for sql, want := range map[string]string{
-		"SELECT * FROM kept": "SELECT other", "SELECT * FROM fresh": "SELECT b, c", "SELECT * FROM gone": "SELECT refused SV201 42S02: Table 'temps.gone' doesn't exist",
+		"SELECT * FROM kept": "SELECT other", "SELECT * FROM fresh": "SELECT b, c", "SELECT * FROM made": "SELECT copy=redact(derived), again=redact(derived), mail=redact",
+		"SELECT * FROM gone": "SELECT refused SV201 42S02: Table 'temps.gone' doesn't exist",
 	} {
 		if got := describe(rewrite.NewPlanner(mysql.Dialect{}, 1).Plan(scope, sql)); got != want {
 			t.Errorf("%s: got %s, want %s", sql, got, want)
 		}
 	}
-	plain, err := catalogs.WithTemporary(t.Context(), askOf(conn), nil)
+	plain, err := catalogs.Local(t.Context(), "", nil, askOf(conn))
 	if err != nil {
 		t.Fatal(err)
 	}

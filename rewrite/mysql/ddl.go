@@ -140,7 +140,7 @@ func (r *resolver) createTable(s *ast.CreateTableStmt, l *level) {
 	if s.TemporaryKeyword != ast.TemporaryNone {
 		r.kind("CREATE TEMPORARY TABLE")
 		r.st.Effect.End = false
-		r.shadows(s.Table)
+		r.makesTemporary(s.Table)
 	}
 	r.tableOptions(s.Options)
 	r.columnDefinitions(s.Cols)
@@ -156,10 +156,20 @@ func (r *resolver) createTable(s *ast.CreateTableStmt, l *level) {
 	}
 }
 
-// shadows refuses a temporary table with the name of another table: which of the
-// two a statement means would then be the session's secret.
-func (r *resolver) shadows(n *ast.TableName) {
-	schema := orElse(n.Schema.O, r.schema)
+// makesTemporary is a temporary table's name. It may not be that of another table:
+// which of the two a statement means would then depend on what a transaction or an
+// error has left of the session.
+func (r *resolver) makesTemporary(n *ast.TableName) {
+	schema := n.Schema.O
+	if schema == "" {
+		r.st.Effect.ReadsPath = true
+		if r.unsure {
+			r.unpredicted(n.Name.O)
+			return
+		}
+		schema = r.schema
+	}
+	r.st.Effect.Temporary = &rewrite.TemporaryTable{Schema: schema, Name: n.Name.O}
 	if rel := r.catalog.Relation(schema, n.Name.O); rel != nil && !rel.Temporary {
 		r.refuseKind("a temporary table with the name of another table")
 	}
@@ -169,8 +179,8 @@ func (r *resolver) shadows(n *ast.TableName) {
 func (r *resolver) columnDefinitions(columns []*ast.ColumnDef) {
 	for _, c := range columns {
 		for _, o := range c.Options {
-			if o.Expr != nil {
-				r.expressionOnly(o.Expr)
+			if o.Expr != nil && r.expressionOnly(o.Expr) && o.Tp != ast.ColumnOptionGenerated && o.Tp != ast.ColumnOptionCheck {
+				r.refuseKind("a column whose default is computed from another column")
 			}
 			if o.Refer != nil {
 				r.references(o.Refer)
@@ -209,18 +219,21 @@ func (r *resolver) references(ref *ast.ReferenceDef) {
 }
 
 // expressionOnly resolves an expression over columns that do not exist yet: just
-// the functions in it matter.
-func (r *resolver) expressionOnly(n ast.ExprNode) {
+// the functions in it matter. It returns whether there are any such columns.
+func (r *resolver) expressionOnly(n ast.ExprNode) (columns bool) {
 	scratch := *r
 	scratch.st = &rewrite.Statement{}
 	scratch.expr(n, &level{from: &namespace{}})
 	for _, u := range scratch.st.Unknown {
-		if u.SQLState != "42S22" {
+		if u.SQLState == "42S22" {
+			columns = true
+		} else {
 			r.unknown(u)
 		}
 	}
 	r.st.Calls = append(r.st.Calls, scratch.st.Calls...)
 	r.st.Uses = append(r.st.Uses, scratch.st.Uses...)
+	return columns
 }
 
 // harmlessEngine says whether a storage engine keeps a table's rows to itself:

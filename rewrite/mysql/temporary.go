@@ -3,29 +3,18 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sqlveil/rewrite"
 )
 
-// A TableName names a table with its database.
-type TableName struct{ Schema, Name string }
-
 func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
-// WithTemporary returns the newest snapshot with those of the named tables that
-// are temporary ones of the session that ask talks to. Servers do not list these:
-// whoever keeps the session has to remember what it made.
-func (c *Catalogs) WithTemporary(ctx context.Context, ask Ask, tables []TableName) (rewrite.Catalog, error) {
-	return answer(c.withTemporary(ctx, ask, tables))
-}
-
-func (c *Catalogs) withTemporary(ctx context.Context, ask Ask, tables []TableName) (*Catalog, error) {
-	current, err := c.Fresh(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	base := current.(*Catalog)
+// withTemporary lays those of the tables over a snapshot that are temporary ones
+// of the session which ask talks to. Servers do not list these: whoever keeps the
+// session has to remember what it made.
+func withTemporary(ctx context.Context, base *Catalog, tables []rewrite.TemporaryTable, ask Ask) (*Catalog, error) {
 	over := newLoader().catalog
 	over.base, over.Mode, over.foldTables, over.print = base, base.Mode, base.foldTables, base.print
 	for i, t := range tables {
@@ -43,8 +32,12 @@ func (c *Catalogs) withTemporary(ctx context.Context, ask Ask, tables []TableNam
 			column := newColumn(rel, r.text(0), dataType(r.text(1)), r.text(1))
 			column.Rel, column.Att = rel.ID, int16(j+1)
 			column.hidden = strings.Contains(strings.ToUpper(r.text(6)), "INVISIBLE")
+			if strings.Contains(strings.ToUpper(r.text(6)), "GENERATED") {
+				column.generated, column.from = "unknown", slices.Clone(rel.Columns)
+			}
 			rel.Columns = append(rel.Columns, column)
 		}
+		fromLater(rel)
 		over.relations[over.key(t.Schema, t.Name)] = rel
 		over.byID[rel.ID] = rel
 	}
@@ -56,6 +49,19 @@ func (c *Catalogs) withTemporary(ctx context.Context, ask Ask, tables []TableNam
 
 // firstTemporary is above what any history numbers.
 const firstTemporary = 1 << 31
+
+// fromLater makes the generated columns of a table, whose expressions are not
+// known, depend on the columns that stand behind them too: those that are not
+// generated themselves.
+func fromLater(rel *Relation) {
+	for i, c := range rel.Columns {
+		for _, later := range rel.Columns[i+1:] {
+			if c.generated != "" && later.generated == "" {
+				c.from = append(c.from, later)
+			}
+		}
+	}
+}
 
 // dataType is the name of a type without its length and attributes.
 func dataType(columnType string) string {
