@@ -74,6 +74,7 @@ type TableColumn struct {
 // A Use is a column standing anywhere but in the output.
 type Use struct {
 	Column  *TableColumn
+	Path    string // into a JSON document, as in Source
 	In      string // the clause, lower case: "where", "join", "order by", ...
 	Form    Form
 	With    *TableColumn // the other side of FormEqualColumn

@@ -259,7 +259,7 @@ func (d *decision) object(c *TableColumn, class *masking.Class, in string, mask 
 
 func (d *decision) use(u Use) {
 	u.Allowed = true
-	protections := d.protections(Source{Column: u.Column}, false)
+	protections := d.protections(Source{Column: u.Column, Path: u.Path}, false)
 	if u.Column.View && len(protections) == 0 {
 		return
 	}
@@ -270,7 +270,7 @@ func (d *decision) use(u Use) {
 				continue
 			}
 			d.plan.Touches = true
-			if !d.allows(class, u) {
+			if p.derived && class.Use != masking.UseRaw || !d.allows(class, u) {
 				u.Allowed = false
 				d.refuse(useRefusal(d.scope.Role, p.column, class, u.In))
 			}

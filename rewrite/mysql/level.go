@@ -141,7 +141,7 @@ type resolver struct {
 // use records that v stands in a clause; other forms than FormOther are recorded by the caller.
 func (r *resolver) use(v value, clause string) {
 	for s := range v.Sources {
-		r.record(rewrite.Use{Column: s.Column, In: clause})
+		r.record(rewrite.Use{Column: s.Column, Path: s.Path, In: clause})
 	}
 }
 

@@ -23,8 +23,8 @@ func (r *resolver) condition(n *pg.Node, l *queryLevel, clause string) {
 		return
 	case *pg.Node_NullTest:
 		v := r.expr(e.NullTest.Arg, l)
-		if columns := v.columns(); len(columns) > 0 {
-			r.recordAll(columns, rewrite.Use{In: clause, Form: rewrite.FormIsNull})
+		if sources := v.exactly(); len(sources) > 0 {
+			r.recordAll(sources, rewrite.Use{In: clause, Form: rewrite.FormIsNull})
 			return
 		}
 		r.use(v, clause)
@@ -72,25 +72,25 @@ func (r *resolver) userWritten(name string) bool {
 
 // compare records a = b.
 func (r *resolver) compare(a, b value, clause string) {
-	left, right := a.columns(), b.columns()
+	left, right := a.exactly(), b.exactly()
 	switch {
 	case len(left) > 0 && b.constant:
 		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
 	case len(right) > 0 && a.constant:
 		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
-	case len(left) > 0 && len(right) > 0:
-		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: right[0]})
-		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: left[0]})
+	case len(a.columns()) > 0 && len(b.columns()) > 0:
+		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: right[0].Column})
+		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: left[0].Column})
 	default:
 		r.use(a, clause)
 		r.use(b, clause)
 	}
 }
 
-// recordAll records the same use of each column.
-func (r *resolver) recordAll(columns []*rewrite.TableColumn, u rewrite.Use) {
-	for _, c := range columns {
-		u.Column = c
+// recordAll records the same use of each source.
+func (r *resolver) recordAll(sources []rewrite.Source, u rewrite.Use) {
+	for _, s := range sources {
+		u.Column, u.Path = s.Column, s.Path
 		r.record(u)
 	}
 }
@@ -104,8 +104,8 @@ func (r *resolver) inList(left value, items []*pg.Node, l *queryLevel, clause st
 		}
 		r.use(v, clause)
 	}
-	if columns := left.columns(); len(columns) > 0 && short {
-		r.recordAll(columns, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+	if sources := left.exactly(); len(sources) > 0 && short {
+		r.recordAll(sources, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
 		return
 	}
 	r.use(left, clause)

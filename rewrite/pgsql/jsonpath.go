@@ -58,7 +58,9 @@ func (r *resolver) jsonExtract(name string, args []value) value {
 		}
 		out.Value = at(out.Value, key.text)
 	}
-	return typedJSON(out, value{typ: name[:strings.IndexByte(name, '_')]}, strings.HasSuffix(name, "_text"))
+	doc := args[0]
+	doc.typ = name[:strings.IndexByte(name, '_')]
+	return typedJSON(out, doc, strings.HasSuffix(name, "_text"))
 }
 
 // jsonSubscript is document['key'] and document[0].
@@ -79,6 +81,8 @@ func typedJSON(part, doc value, text bool) value {
 	if part.typ = doc.typ; text {
 		part.typ = "text"
 	}
+	// A key that may be a member's or an element's has left two paths.
+	part.exact = doc.exact && len(part.Plain) == len(doc.Plain)
 	return part
 }
 

@@ -108,7 +108,7 @@ func mentions(l lineage, column *rewrite.TableColumn) bool {
 func (c *comparison) uses() {
 	for want := range c.want.uses {
 		if !c.covered(want) {
-			c.release("%v is used (form %d, with %v)", want.origin, want.form, want.with)
+			c.release("%v is used (form %d, with %v)", want.part, want.form, want.with)
 		}
 	}
 	for _, u := range c.got.Uses {
@@ -130,11 +130,11 @@ func harmless(clause string) bool {
 	return strings.HasPrefix(clause, "an argument of ")
 }
 
-// covered reports whether the resolver has the use in the same form or in one
-// that allows less.
+// covered reports whether the resolver has the use, or one of the document around
+// it, in the same form or in one that allows less.
 func (c *comparison) covered(want judgedUse) bool {
 	for _, u := range c.got.Uses {
-		if u.Column.Rel != want.rel || int(u.Column.Att) != want.att {
+		if u.Column.Rel != want.rel || int(u.Column.Att) != want.att || !strings.HasPrefix(want.path, u.Path) {
 			continue
 		}
 		switch {

@@ -367,9 +367,9 @@ func (j *judge1) condition(t *tree, f *frame) {
 		}
 		return
 	case "NULLTEST":
-		if v := j.expr(t.at("arg"), f); v.column() {
-			for _, o := range v.origins() {
-				j.out.uses[judgedUse{origin: o, form: rewrite.FormIsNull}] = true
+		if v := j.expr(t.at("arg"), f); v.itself() {
+			for p := range v.parts {
+				j.out.uses[judgedUse{part: p, form: rewrite.FormIsNull}] = true
 			}
 			return
 		}
@@ -396,9 +396,9 @@ func (j *judge1) compare(a, b, t *tree, f *frame) {
 		}
 	}
 	switch {
-	case left.column() && right.fixed:
+	case left.itself() && right.fixed:
 		j.equal(left, lineage{})
-	case right.column() && left.fixed:
+	case right.itself() && left.fixed:
 		j.equal(right, lineage{})
 	case left.column() && right.column() && t.name() != "SCALARARRAYOPEXPR":
 		j.equal(left, right)
@@ -410,8 +410,8 @@ func (j *judge1) compare(a, b, t *tree, f *frame) {
 }
 
 func (j *judge1) equal(v, with lineage) {
-	for _, o := range v.origins() {
-		u := judgedUse{origin: o, form: rewrite.FormEqualConstant}
+	for p := range v.parts {
+		u := judgedUse{part: p, form: rewrite.FormEqualConstant}
 		if !with.none() {
 			u.form, u.with = rewrite.FormEqualColumn, with.origins()[0]
 		}

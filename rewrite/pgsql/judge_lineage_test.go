@@ -83,7 +83,7 @@ func (l lineage) cast() lineage {
 
 // at is what stands at a key of the document l: at any of these steps.
 func (l lineage) at(steps []string) lineage {
-	out := lineage{parts: map[part]manner{}}
+	out := lineage{parts: map[part]manner{}, own: l.own && len(steps) == 1}
 	for p, was := range l.parts {
 		if was&(plainly|castly) == 0 {
 			out.parts[p] |= was
@@ -120,14 +120,24 @@ func (l lineage) origins() []origin {
 	})
 }
 
-// column reports whether l is a column and nothing else.
-func (l lineage) column() bool {
-	for p, m := range l.parts {
-		if m&^(plainly|castly) != 0 || p.path != "" {
+// itself reports whether l is a column, or one part of a document, and nothing else.
+func (l lineage) itself() bool {
+	for _, m := range l.parts {
+		if m&^(plainly|castly) != 0 {
 			return false
 		}
 	}
 	return l.own && !l.none()
+}
+
+// column reports whether l is a whole column and nothing else.
+func (l lineage) column() bool {
+	for p := range l.parts {
+		if p.path != "" {
+			return false
+		}
+	}
+	return l.itself()
 }
 
 // countable reports whether l is a column, a row of columns, or made of none.

@@ -30,7 +30,7 @@ func arrowStep(key *tree) ([]string, bool) {
 // path is what stands at a path in a document, or all when the path is not
 // made of constants.
 func (j *judge1) path(document, all lineage, keys []*tree) lineage {
-	out := eitherOf(document)
+	out := document
 	for _, key := range keys {
 		switch {
 		case key.name() == "ARRAYEXPR":

@@ -16,10 +16,10 @@ type judgement struct {
 	opaque  bool // a user's function was called that the judge cannot look into
 }
 
-// A judgedUse is a column that stands anywhere but in the output; with are the
-// columns that it is compared to.
+// A judgedUse is a column, or a part of a document in one, that stands anywhere
+// but in the output; with are the columns that it is compared to.
 type judgedUse struct {
-	origin
+	part
 	form rewrite.Form
 	with origin
 }
@@ -457,6 +457,6 @@ func (j *judge1) use(v lineage) {
 		if m == loosely {
 			continue
 		}
-		j.out.uses[judgedUse{origin: p.origin}] = true
+		j.out.uses[judgedUse{part: p}] = true
 	}
 }

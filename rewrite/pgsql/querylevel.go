@@ -144,7 +144,7 @@ func (r *resolver) use(v value, clause string) {
 		return
 	}
 	for s := range v.Sources {
-		r.record(rewrite.Use{Column: s.Column, In: clause})
+		r.record(rewrite.Use{Column: s.Column, Path: s.Path, In: clause})
 	}
 }
 

@@ -26,14 +26,21 @@ func (v value) mayBeRow() bool {
 	return (v.typ == "" || v.typ == arrayOfUnknown) && (v.rows || v.row != nil || v.elements != nil)
 }
 
-// columns are the table column that the value is, when it is that and nothing
-// else, and then the columns of the views that it came through; nil otherwise.
-func (v value) columns() []*rewrite.TableColumn {
+// exactly is the table column, or the part of a document in one, that the value
+// is, when it is that and nothing else, and then the columns of the views that it
+// came through; nil otherwise.
+func (v value) exactly() []rewrite.Source {
 	if !v.exact || len(v.Derived) > 0 {
 		return nil
 	}
-	out := make([]*rewrite.TableColumn, len(v.Plain))
-	for i, s := range v.Plain {
+	return v.Plain
+}
+
+// columns are those of exactly, when they are whole columns.
+func (v value) columns() []*rewrite.TableColumn {
+	sources := v.exactly()
+	out := make([]*rewrite.TableColumn, len(sources))
+	for i, s := range sources {
 		if s.Path != "" {
 			return nil
 		}
