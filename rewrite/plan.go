@@ -123,8 +123,20 @@ type Effect struct {
 	ForgetAll bool   // DISCARD ALL
 	ReadsPath bool   // names were resolved through the search path
 
+	Counts    Counts          // what the number of rows that it reports tells
+	Numbered  bool            // the number of a row that it reports is one that it chose itself
 	Temporary *TemporaryTable // made, on a server that does not list them; nil for none
 }
+
+// Counts is how a statement that writes counts its rows.
+type Counts uint8
+
+// The ways of counting.
+const (
+	CountsRows     Counts = iota // each row once
+	CountsUpsert                 // MySQL's ON DUPLICATE KEY UPDATE: one for a new row, two for another value, none for the same
+	CountsReplaced               // MySQL's REPLACE: one for a new row and for the same row, two for another
+)
 
 // A TemporaryTable names a table of one session.
 type TemporaryTable struct{ Schema, Name string }

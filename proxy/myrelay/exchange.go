@@ -479,35 +479,6 @@ func (a *answer) reads() bool {
 	return a.prepared != nil && !a.prepared.Open() && (a.prepared.Reads(a.at) || a.at >= a.prepared.Len())
 }
 
-// updateInfo is what the server tells of an UPDATE (ER_UPDATE_INFO).
-const updateInfo = "Rows matched: %d  Changed: %d  Warnings: %d"
-
-// matchedRows makes an UPDATE count the rows that it matched in place of those
-// that it changed: whether a row changed tells whether the new value is the one
-// that it had. It returns false when that makes no difference. Servers measure the
-// text also where its end is that of the packet.
-func (c *conn) matchedRows(ok *mywire.OK) bool {
-	info := ok.Info
-	measured := !c.agreed.Has(mywire.CapSessionTrack) && len(info) > 0 && int(info[0]) == len(info)-1
-	if measured {
-		info = info[1:]
-	}
-	var matched, changed uint64
-	var warnings int
-	if n, err := fmt.Sscanf(string(info), updateInfo, &matched, &changed, &warnings); err != nil || n != 3 {
-		return false
-	}
-	if matched == changed && ok.AffectedRows == matched {
-		return false
-	}
-	ok.AffectedRows = matched
-	ok.Info = fmt.Appendf(nil, updateInfo, matched, matched, warnings)
-	if measured {
-		ok.Info = protocol.AppendLenencString(nil, ok.Info)
-	}
-	return true
-}
-
 // next is the phase behind a status.
 func (c *conn) next(status mywire.Status) phase {
 	if lexing := mywire.StatusNoBackslashEscapes | mywire.StatusANSIQuotes; (status^c.status)&lexing != 0 {
@@ -539,7 +510,7 @@ func (c *conn) ok(a *answer) (phase, error) {
 		q.Rows = int64(ok.AffectedRows)
 	}
 	touches, reads := a.touches(), a.reads()
-	altered := touches && c.matchedRows(&ok)
+	altered := touches && c.recount(a, &ok)
 	c.end(a, session.Succeeded)
 	next := c.next(ok.Status)
 	switch {

@@ -499,6 +499,66 @@ func TestChangedRows(t *testing.T) {
 	}
 }
 
+// What a statement counts does not tell whether a row had the values already that
+// it writes.
+func TestCounts(t *testing.T) {
+	r := newRig(t)
+	r.exec("USE " + r.database + `; CREATE TABLE staff (id int PRIMARY KEY AUTO_INCREMENT, name varchar(20), secret varchar(20));
+		INSERT INTO staff VALUES (1, 'a', 'right'), (2, 'b', 'right');
+		CREATE TABLE stamped (id int PRIMARY KEY, secret varchar(20), note varchar(20), at timestamp NOT NULL DEFAULT now() ON UPDATE now());
+		CREATE TABLE kept (id int PRIMARY KEY, secret varchar(20)) WITH SYSTEM VERSIONING;
+		CREATE PROCEDURE put(s varchar(20)) UPDATE staff SET secret = s WHERE id = 1`)
+	for name, test := range map[string]struct {
+		text string // with a guess
+		rows int64
+		id   int64
+	}{
+		"upsert":          {"INSERT INTO staff VALUES (1, 'a', '%s') ON DUPLICATE KEY UPDATE secret = VALUES(secret)", 2, 0},
+		"upserts":         {"INSERT INTO staff VALUES (1, 'a', '%s'), (2, 'b', 'other') ON DUPLICATE KEY UPDATE secret = VALUES(secret)", 2, 0},
+		"numbered upsert": {"INSERT INTO staff VALUES (2, 'a', '%s') ON DUPLICATE KEY UPDATE secret = VALUES(secret), id = LAST_INSERT_ID(id)", 2, 2},
+		"new row":         {"INSERT INTO staff (name, secret) VALUES ('c', '%s') ON DUPLICATE KEY UPDATE secret = VALUES(secret)", 1, -1},
+		"replace":         {"REPLACE INTO staff VALUES (1, 'a', '%s')", 1, -1},
+		"update":          {"UPDATE staff SET secret = '%s' WHERE id = 1", 1, 0},
+		"procedure":       {"CALL put('%s')", 0, 0},
+	} {
+		for _, found := range []bool{false, true} {
+			conn := r.connect("analyst", func(c *driver.Config) { c.ClientFoundRows = found })
+			for _, guess := range []string{"right", "wrong"} {
+				if _, err := conn.ExecContext(t.Context(), "START TRANSACTION"); err != nil {
+					t.Fatal(err)
+				}
+				result, err := conn.ExecContext(t.Context(), fmt.Sprintf(test.text, guess))
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				rows, err := result.RowsAffected()
+				if err != nil || rows != test.rows {
+					t.Errorf("%s, found rows %v, guess %s: %d rows, %v, want %d", name, found, guess, rows, err, test.rows)
+				}
+				if id, err := result.LastInsertId(); err != nil || test.id >= 0 && id != test.id {
+					t.Errorf("%s, found rows %v, guess %s: number %d, %v, want %d", name, found, guess, id, err, test.id)
+				}
+				if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	conn := r.connect("analyst")
+	for text, want := range map[string]string{
+		"UPDATE stamped SET secret = 'guess' WHERE id = 1":                                               "error 1142 42000",
+		"UPDATE stamped SET secret = 'guess', at = now() WHERE id = 1":                                   "",
+		"UPDATE stamped SET note = 'x' WHERE id = 1":                                                     "",
+		"INSERT INTO stamped (id, secret) VALUES (1, 'x') ON DUPLICATE KEY UPDATE secret = 'guess'":      "error 1142 42000",
+		"INSERT INTO stamped (id, secret) VALUES (1, 'x') ON DUPLICATE KEY UPDATE note = VALUES(secret)": "error 1142 42000",
+		"UPDATE kept SET secret = 'guess'":                                                               "error 1142 42000",
+	} {
+		if got := shown(t, conn, text); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestShutdown(t *testing.T) {
 	r := newRig(t)
 	conn := r.connect("analyst")

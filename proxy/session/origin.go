@@ -1,5 +1,7 @@
 package session
 
+import "sqlveil/rewrite"
+
 // A namer is a catalog of a server that tells the origin of a result column by
 // names, having no numbers for tables.
 type namer interface {
@@ -31,6 +33,15 @@ func (p *Prepared) Several(i int) bool {
 	}
 	plan := p.plans[i]
 	return plan.Kind == "CALL" || plan.Effect.Execute != "" && plan.Effect.Opaque
+}
+
+// Counts says how the statement with this index counts the rows that it writes,
+// and whether it chose itself the number of a row that it reports.
+func (p *Prepared) Counts(i int) (counts rewrite.Counts, numbered bool) {
+	if i >= len(p.plans) {
+		return rewrite.CountsRows, false
+	}
+	return p.plans[i].Effect.Counts, p.plans[i].Effect.Numbered
 }
 
 // Loads says whether the statement with this index loads data, which may be a

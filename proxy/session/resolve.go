@@ -137,6 +137,7 @@ func executed(plan, inner *rewrite.Plan) *rewrite.Plan {
 	out.Effect.Catalog = plan.Effect.Catalog || inner.Effect.Catalog
 	out.Effect.Opaque = plan.Effect.Opaque || inner.Effect.Opaque
 	out.Effect.ForgetAll = plan.Effect.ForgetAll || inner.Effect.ForgetAll
+	out.Effect.Counts, out.Effect.Numbered = inner.Effect.Counts, inner.Effect.Numbered
 	out.Effect.Temporary = inner.Effect.Temporary
 	out.Effect.ReadsPath = true
 	switch {

@@ -27,6 +27,7 @@ func (r *resolver) call(f *ast.FuncCallExpr, l *level) value {
 	if !known {
 		return r.routineCall("", f.FnName.O, args)
 	}
+	r.st.Effect.Numbered = r.st.Effect.Numbered || name == "last_insert_id" && len(args) > 0
 	out := r.judged(j, name, args)
 	if r.schema != "" && r.catalog.Routine(r.schema, name, false) != nil {
 		// With a blank before the parenthesis it is the stored one, for some names.

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"slices"
 	"strings"
 
 	"sqlveil/rewrite"
@@ -45,6 +46,7 @@ type Relation struct {
 	Columns      []*Column
 	Definition   string // the query of a view, with every name qualified
 	Temporary    bool   // of one session alone
+	Versioned    bool   // keeps earlier versions of its rows
 	System       bool   // of the server's own schemas: labelled column by column, never looked into
 	engineID     string // what the storage engine calls the table, "" when unknown
 	query        func() viewQuery
@@ -84,6 +86,7 @@ type Column struct {
 	generated string    // the expression that it is computed by
 	from      []*Column // and the columns in that
 	notNull   bool
+	stamped   bool // the server sets it when the row changes
 }
 
 // A Routine is a stored function or procedure.
@@ -135,6 +138,20 @@ func (c *Catalog) Relation(schema, table string) *Relation {
 		return r
 	}
 	return c.base.Relation(schema, table)
+}
+
+// relationOf returns the relation of that number, or nil.
+func (c *Catalog) relationOf(id uint32) *Relation {
+	if r := c.byID[id]; r != nil || c.base == nil {
+		return r
+	}
+	return c.base.relationOf(id)
+}
+
+// noticesChanges says whether the table tells an UPDATE that changes a row from one
+// that leaves it as it is; the statement sets the columns that set is true for.
+func (r *Relation) noticesChanges(set func(*Column) bool) bool {
+	return r.Versioned || slices.ContainsFunc(r.Columns, func(c *Column) bool { return c.stamped && !set(c) })
 }
 
 // Routine returns the stored function, or procedure, of that name, or nil. The

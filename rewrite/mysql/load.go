@@ -163,6 +163,7 @@ func (l *loader) table(r *row) {
 	case kind == "SEQUENCE":
 		rel.Kind = Sequence
 	case kind == "SYSTEM VERSIONED": // its rows carry two timestamps that * leaves out
+		rel.Versioned = true
 		defer rel.addHidden("row_start", "row_end")
 	}
 	l.catalog.schemas[l.catalog.key(rel.Schema, "").schema] = true
@@ -186,6 +187,7 @@ func (l *loader) column(r *row) {
 	c.digits, c.scale = r.number(5)-r.number(6), r.number(6)
 	c.notNull = r.text(7) == "NO"
 	c.hidden = strings.Contains(strings.ToUpper(r.text(8)), "INVISIBLE")
+	c.stamped = strings.Contains(strings.ToLower(r.text(8)), "on update")
 	c.generated = r.text(9)
 	if old := rel.Column(c.Name.Name); old != nil { // one that addHidden foresaw
 		*old = *c

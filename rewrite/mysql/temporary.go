@@ -32,6 +32,7 @@ func withTemporary(ctx context.Context, base *Catalog, tables []rewrite.Temporar
 			column := newColumn(rel, r.text(0), dataType(r.text(1)), r.text(1))
 			column.Rel, column.Att = rel.ID, int16(j+1)
 			column.hidden = strings.Contains(strings.ToUpper(r.text(6)), "INVISIBLE")
+			column.stamped = strings.Contains(strings.ToLower(r.text(6)), "on update")
 			if strings.Contains(strings.ToUpper(r.text(6)), "GENERATED") {
 				column.generated, column.from = "unknown", slices.Clone(rel.Columns)
 			}

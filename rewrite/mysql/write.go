@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
@@ -256,8 +257,25 @@ func (r *resolver) insertInto(s *ast.InsertStmt, t *target, l *level, alias *row
 		see.add(namespaceOf(newRow(t, names, alias)))
 	}
 	on := &level{outer: l.outer, with: l.with, locals: l.locals, from: see}
+	var assigned []assigned
 	for _, a := range s.OnDuplicate {
-		r.assign(t, a.Column.Name.O, r.expr(a.Expr, on))
+		v := r.expr(a.Expr, on)
+		r.assign(t, a.Column.Name.O, v)
+		assigned = append(assigned, assignedTo(t.column(a.Column.Name.O), v))
+	}
+	r.noticed(assigned)
+	switch {
+	case len(s.OnDuplicate) > 0:
+		r.counts(rewrite.CountsUpsert)
+	case s.IsReplace:
+		r.counts(rewrite.CountsReplaced)
+	}
+}
+
+// counts notes how the statement counts its rows.
+func (r *resolver) counts(as rewrite.Counts) {
+	if r.depth == 0 {
+		r.st.Effect.Counts = as
 	}
 }
 
@@ -307,25 +325,60 @@ func (r *resolver) update(s *ast.UpdateStmt, l *level) {
 		return
 	}
 	r.fromClause(s.TableRefs, l)
+	var all []assigned
 	for _, a := range s.List {
-		r.within("field list", "", func() { r.assignment(a, l) })
+		r.within("field list", "", func() { all = append(all, r.assignment(a, l)) })
 		r.touchTables(l, func(t *table) bool { return r.mayHold(a.Column, t) })
 	}
+	r.noticed(all)
 	r.filtered(s.Where, s.Order, s.Limit, l)
 }
 
 // assignment is column = expression of an UPDATE.
-func (r *resolver) assignment(a *ast.Assignment, l *level) {
+func (r *resolver) assignment(a *ast.Assignment, l *level) assigned {
 	v := r.expr(a.Expr, l)
 	written := r.columnName(a.Column, l)
 	if len(written.Plain) == 0 {
 		if !written.None() {
 			r.unsupported("writing to column " + a.Column.Name.O)
 		}
-		return
+		return assigned{}
 	}
 	column := written.Plain[0].Column
 	r.written(column, column.Name.String(), v)
+	return assignedTo(column, v)
+}
+
+// assigned is a column that an UPDATE gives a value: a constant or any other.
+type assigned struct {
+	column *rewrite.TableColumn
+	form   rewrite.Form
+}
+
+func assignedTo(column *rewrite.TableColumn, v value) assigned {
+	if v.constant {
+		return assigned{column, rewrite.FormEqualConstant}
+	}
+	return assigned{column, rewrite.FormOther}
+}
+
+// noticed records an UPDATE as a comparison of the values that it writes with those
+// that were there, where its table shows whether there was a difference: by a
+// column that the server sets when a row changes, unless the statement sets it
+// too, or by earlier versions of its rows.
+func (r *resolver) noticed(all []assigned) {
+	for _, a := range all {
+		if a.column == nil {
+			continue
+		}
+		rel := r.catalog.relationOf(a.column.Rel)
+		if rel == nil || !rel.noticesChanges(func(c *Column) bool {
+			return slices.ContainsFunc(all, func(b assigned) bool { return b.column == &c.TableColumn })
+		}) {
+			continue
+		}
+		r.record(rewrite.Use{Column: a.column, In: "set", Form: a.form})
+	}
 }
 
 // mayHold says whether a column that is assigned to may be one of t.
@@ -413,6 +466,9 @@ func (r *resolver) loadData(s *ast.LoadDataStmt, l *level) {
 		if c.ColumnName != nil && t.relation.Column(c.ColumnName.Name.O) == nil {
 			r.noColumn(c.ColumnName.Name.O)
 		}
+	}
+	if s.OnDuplicate == ast.OnDuplicateKeyHandlingReplace {
+		r.counts(rewrite.CountsReplaced)
 	}
 	r.assigns = true // the fields that go into user variables
 	in := &level{outer: l.outer, from: namespaceOf(t.table), locals: l.locals}
