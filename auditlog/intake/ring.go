@@ -42,6 +42,8 @@ const (
 
 	// MinSize is the least capacity of a ring.
 	MinSize = 64 << 10
+
+	homeward = 32 // the part of the ring that is used while its consumer keeps up: one in so many
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -171,6 +173,11 @@ func (r *Ring) Waiting() (waiting bool) {
 	return complete == r.next.seq<<8|isEntry || complete == r.next.seq<<8|isFiller
 }
 
+// Crowded reports whether the consumer is so far behind that it should not rest.
+func (r *Ring) Crowded() bool {
+	return (r.claim.Load()>>1-r.next.pos)&posMask > r.cap/homeward
+}
+
 // Drained reports whether everything that was ever claimed has been consumed.
 func (r *Ring) Drained() bool {
 	return r.claim.Load()&^1 == pack(r.next.seq, r.next.pos)
@@ -204,7 +211,24 @@ func (r *Ring) Release(state []byte) (err error) {
 	}
 	r.freed.seq.Store(r.next.seq)
 	r.freed.pos.Store(r.next.pos)
+	r.goHome()
 	return nil
+}
+
+// goHome moves an empty ring that has gone some way back to its first page. As
+// long as the consumer keeps up, the same few pages so are used again and again:
+// they stay in the processor's caches, and in the kernel none is written to disk,
+// and then faulted in as writable again, between two uses.
+func (r *Ring) goHome() {
+	at := r.next.pos % r.cap
+	if at < r.cap/homeward {
+		return
+	}
+	start := r.next.pos + r.cap - at
+	if r.claim.CompareAndSwap(pack(r.next.seq, r.next.pos), pack(r.next.seq, start)) {
+		r.next.pos = start
+		r.freed.pos.Store(start)
+	}
 }
 
 // Close unmaps the file. Nothing may be called afterwards, nor be running.

@@ -85,6 +85,26 @@ func TestEntriesComeInOrderOverManyLaps(t *testing.T) {
 	}
 }
 
+// While the consumer keeps up only the start of the file is used: the rest would
+// cost memory, and a page fault each time the kernel has written it to disk.
+func TestRingStaysAtItsStart(t *testing.T) {
+	r, path := openNew(t, MinSize)
+	for seq := uint64(1); seq <= 1000; seq++ {
+		put(t, r, seq)
+		if end := int(r.next.pos%r.cap) + int(units(len(body(seq)))); end > int(r.cap/homeward+units(900)) {
+			t.Fatalf("entry %d ends at %d of %d", seq, end, r.cap)
+		}
+		take(t, r, seq)
+		if err := r.Release(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, r, 1001)
+	if found := reopen(t, path); len(found.Entries) != 1 || found.Entries[0].Seq != 1001 {
+		t.Errorf("after a crash the ring holds %+v", found.Entries)
+	}
+}
+
 func TestFullRingTakesMoreAfterRelease(t *testing.T) {
 	r, _ := openNew(t, MinSize)
 	n := uint64(1)
