@@ -15,7 +15,8 @@ const (
 	batchBytes = 1 << 20  // written at once, about
 	maxPending = 64 << 20 // written and not synced; the writer waits above it
 	napping    = 2 * time.Millisecond
-	naps       = 20 // without work before the writer sleeps until it is woken
+	gathering  = 10 * time.Millisecond // between two batches that nobody waits for
+	naps       = 20                    // without work before the writer sleeps until it is woken
 )
 
 // How the writer rests, so that an Append wakes it with a system call only
@@ -90,6 +91,7 @@ func (w *writer) run() {
 			}
 		case worked:
 			idle = 0
+			w.gather()
 		case w.closing.Load() && w.log.ring.Load().Drained():
 			if w.err = w.last(); w.err == nil || !w.mend(w.err) {
 				return
@@ -276,6 +278,22 @@ func (w *writer) rest(idle int) {
 	if w.log.ring.Load().Waiting() {
 		return // it came before it could know that nobody is awake
 	}
+	w.sleep(length)
+}
+
+// gather lets records come together, unless somebody waits for one: a batch of
+// many costs one write, and one state to save, as a batch of one does.
+func (w *writer) gather() {
+	w.log.resting.Store(napped)
+	defer w.log.resting.Store(awake)
+	if w.log.flush.waiting.Load() > 0 || w.closing.Load() || w.log.ring.Load().Crowded() {
+		return
+	}
+	w.sleep(gathering)
+}
+
+// sleep returns when the writer is woken, or after a while.
+func (w *writer) sleep(length time.Duration) {
 	w.alarm.Reset(length)
 	select {
 	case <-w.log.wake:
