@@ -43,25 +43,27 @@ type Conn struct {
 	// means never. Set it before the first write.
 	WriteTimeout time.Duration
 
-	mu   sync.Mutex // guards changes of conn, and readers of it that are not the session's own goroutines
-	conn net.Conn
-	raw  syscall.RawConn       // nil where reading cannot wait without a buffer (TLS, pipes)
-	try  func(fd uintptr) bool // c.tryRead, bound once so that it costs no allocation
-	once func(fd uintptr) bool // c.tryOnce, likewise
-	lead [1]byte               // the byte that a Conn without raw waits for
-	out  *Conn                 // flushed before c waits
-	in   []byte                // what has been read and not been consumed is in[r:]
-	r    int                   // how much of in is consumed
-	pend []byte                // what has been written and not been flushed
-	rerr error                 // what tryRead failed with
-	werr error                 // the first failure to write; sticks
-	due  time.Time             // the write deadline in force
+	mu     sync.Mutex // guards changes of conn, and readers of it that are not the session's own goroutines
+	conn   net.Conn
+	raw    syscall.RawConn       // nil where there is no socket to read and write by itself (TLS, pipes)
+	try    func(fd uintptr) bool // c.tryRead, bound once so that it costs no allocation
+	once   func(fd uintptr) bool // c.tryOnce, likewise
+	emit   func(fd uintptr) bool // c.tryWrite, likewise
+	lead   [1]byte               // the byte that a Conn without raw waits for
+	out    *Conn                 // flushed before c waits
+	in     []byte                // what has been read and not been consumed is in[r:]
+	r      int                   // how much of in is consumed
+	pend   []byte                // what has been written and not been flushed
+	rerr   error                 // what tryRead failed with
+	unsent []byte                // what tryWrite has to write
+	werr   error                 // the first failure to write; sticks
+	due    time.Time             // the write deadline in force
 }
 
 // NewConn returns a Conn over nc, which it owns from now on.
 func NewConn(nc net.Conn) *Conn {
 	c := &Conn{conn: nc, raw: rawConn(nc)}
-	c.try, c.once = c.tryRead, c.tryOnce
+	c.try, c.once, c.emit = c.tryRead, c.tryOnce, c.tryWrite
 	return c
 }
 
@@ -270,9 +272,17 @@ func (c *Conn) send(p []byte) error {
 			return err
 		}
 	}
-	_, err := c.conn.Write(p)
-	c.werr = err
-	return err
+	if c.raw == nil {
+		_, c.werr = c.conn.Write(p)
+		return c.werr
+	}
+	c.unsent = p
+	err := c.raw.Write(c.emit)
+	c.unsent = nil
+	if c.werr == nil {
+		c.werr = err
+	}
+	return c.werr
 }
 
 // postpone moves the write deadline away, but not on every write: setting a

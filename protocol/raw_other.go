@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !linux
 
 package protocol
 
@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// rawConn returns nil: waiting without a buffer is not done here.
+// rawConn returns nil: sockets are used through package net here.
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
 // tryRead is never called without a RawConn.
@@ -15,3 +15,6 @@ func (c *Conn) tryRead(uintptr) bool { return true }
 
 // tryOnce neither.
 func (c *Conn) tryOnce(uintptr) bool { return true }
+
+// tryWrite neither.
+func (c *Conn) tryWrite(uintptr) bool { return true }
