@@ -30,7 +30,7 @@ func Codes() []Code {
 	return []Code{
 		{CodeClause, "a protected column steers the result (GROUP BY, ORDER BY, DISTINCT, CASE, ...)"},
 		{CodeWhere, "a protected column stands in a condition that its class's `use` does not allow"},
-		{CodeFallible, "an expression over a protected column could fail depending on the value"},
+		{CodeFallible, "an expression over a protected column could fail depending on the value, and nothing may stand in for it"},
 		{CodeMoves, "protected data would land where it is less protected"},
 		{CodeKind, "this kind of statement is not for roles with masks"},
 		{CodeWriteBack, "a masked value would be written over the real one"},

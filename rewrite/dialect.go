@@ -74,6 +74,12 @@ type Statement struct {
 	Routines bool // calls user-written functions
 	Inert    bool // runs nothing: EXPLAIN without ANALYZE, DECLARE, PREPARE
 
+	// Instead returns the statement with stand-ins for what can fail depending on
+	// a column that hides reports, in places where only the client would see it;
+	// nil when there are none, or it cannot be written. Instead itself may be nil.
+	Instead func(hides func(*TableColumn) bool) *Statement
+	SQL     string // of the statement that Instead returned: what to send
+
 	// LiteralFree says that no literal of the text decided anything above.
 	LiteralFree bool
 }

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"sqlveil/masking"
 )
 
@@ -44,7 +46,7 @@ func (p *Planner) Plan(scope Scope, text string) []*Plan {
 		plans[i] = decide(scope, st)
 	}
 	key := keyOf(&scope, text)
-	if len(plans) == 1 && statements[0].LiteralFree && plans[0].Refuse == nil {
+	if len(plans) == 1 && statements[0].LiteralFree && plans[0].Refuse == nil && plans[0].SQL == "" {
 		if shape, ok := p.shapeOf(scope, key); ok {
 			p.plans.put(shape, plans)
 			return plans
@@ -89,7 +91,39 @@ func decide(scope Scope, st *Statement) *Plan {
 		Rows: st.Rows, Effect: st.Effect, Copy: st.Copy,
 	}}
 	d.statement(st)
+	if why := d.plan.Refuse; why != nil && why.Code == CodeFallible && st.Instead != nil {
+		return d.instead(st)
+	}
 	return d.plan
+}
+
+// instead is the plan of a statement in which what can fail gives way to
+// stand-ins, if that helps. To the audit log it is the client's statement.
+func (d *decision) instead(st *Statement) *Plan {
+	other := st.Instead(d.hides)
+	if other == nil {
+		return d.plan
+	}
+	plan := decide(d.scope, other)
+	if plan.Refuse != nil {
+		return d.plan
+	}
+	plan.SQL = other.SQL
+	plan.Uses = slices.DeleteFunc(d.plan.Uses, func(u Use) bool { return !u.Allowed })
+	plan.Objects = slices.DeleteFunc(d.plan.Objects, func(o Object) bool { return o.In == ClauseFallible })
+	return plan
+}
+
+// hides says whether some class of a column is masked for the role.
+func (d *decision) hides(c *TableColumn) bool {
+	for _, p := range d.protections(Source{Column: c}, false) {
+		for _, class := range p.label.Classes() {
+			if !d.scope.Role.Sees(class) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // A decision is the work on one plan.

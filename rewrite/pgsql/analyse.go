@@ -105,17 +105,40 @@ func (a *analysis) statement(raw *pg.RawStmt) *rewrite.Statement {
 	}
 	normal, _ := normalise(a.text[start:end])
 	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: start, End: end, LiteralFree: true}
-	r := &resolver{
-		catalog: a.scope.Catalog.(*Catalog), scope: a.scope, path: a.path, session: a.path, st: st, changed: a.changed, made: a.made,
-		foretold: a.pathSet, steps: new(int), prepared: preparedText(a.text[start:end]),
-	}
+	r := a.resolver(st)
+	r.prepared = preparedText(a.text[start:end])
+	before := *a
 	r.statement(raw.Stmt)
 	r.settle()
+	if len(st.Flows) == 0 { // what moves must be the value itself
+		st.Instead = instead(raw.Stmt, *r.places, func(text string) *rewrite.Statement { return before.instead(st, text) })
+	}
 	a.after(r, raw.Stmt)
 	for i := range st.Unknown {
 		st.Unknown[i].Position = a.characters(st.Unknown[i].Position)
 	}
 	return st
+}
+
+// resolver is one for the next statement.
+func (a *analysis) resolver(st *rewrite.Statement) *resolver {
+	return &resolver{
+		catalog: a.scope.Catalog.(*Catalog), scope: a.scope, path: a.path, session: a.path, st: st, changed: a.changed, made: a.made,
+		foretold: a.pathSet, steps: new(int), places: new([]*place),
+	}
+}
+
+// instead is st when text is sent in its place; nil when text cannot be resolved.
+func (a *analysis) instead(st *rewrite.Statement, text string) *rewrite.Statement {
+	raws, err := parse(text)
+	if err != nil || len(raws) != 1 || readable(a.scope.Mode, text) != nil {
+		return nil
+	}
+	other := &rewrite.Statement{Text: st.Text, Fingerprint: st.Fingerprint, Start: st.Start, End: st.End, SQL: text}
+	r := a.resolver(other)
+	r.statement(raws[0].Stmt)
+	r.settle()
+	return other
 }
 
 // after carries what a statement does over to the next one of the same text.

@@ -61,6 +61,9 @@ func (f *Function) takes(n int) bool {
 // functionValue resolves a call of one user-written or extension function.
 func (r *resolver) functionValue(f *Function, args []value, names []string) value {
 	r.effects++
+	if f.ReturnsSet || f.Extension == "" {
+		r.bind()
+	}
 	if f.Extension != "" {
 		if Judge(f.Schema, f.Name, f.Extension).Known {
 			return r.judged(f.Schema, f.Name, f.Extension, args)

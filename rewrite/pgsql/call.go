@@ -286,7 +286,7 @@ func (r *resolver) operator(e *pg.A_Expr, l *queryLevel) value {
 	if r.stopsEarly(e) {
 		r.use(out, "comparison")
 	}
-	if e.Kind != pg.A_Expr_Kind_AEXPR_OP || makesNulls[name] {
+	if operatorTells(e.Kind, name) {
 		out = tells(out)
 	}
 	out.typ = r.comparisonOperators(e, left, right)

@@ -62,12 +62,23 @@ func (r *resolver) expr(n *pg.Node, l *queryLevel) value {
 		return r.expr(e.NamedArgExpr.Arg, l)
 	case *pg.Node_GroupingFunc: // tells which grouping set a row is of, nothing of the columns
 		return value{}
-	case *pg.Node_SqlvalueFunction, *pg.Node_SetToDefault, *pg.Node_CurrentOfExpr, *pg.Node_MergeSupportFunc:
+	case *pg.Node_SqlvalueFunction:
+		return value{typ: valueFunctionTypes[e.SqlvalueFunction.Op]}
+	case *pg.Node_SetToDefault, *pg.Node_CurrentOfExpr, *pg.Node_MergeSupportFunc:
 		return value{}
 	case *pg.Node_List:
 		return derived(r.exprs(e.List.Items, l)...)
 	}
 	return r.documentExpr(n, l)
+}
+
+// valueFunctionTypes are the types of the functions that are called by a keyword.
+var valueFunctionTypes = map[pg.SQLValueFunctionOp]string{
+	pg.SQLValueFunctionOp_SVFOP_CURRENT_DATE:      "date",
+	pg.SQLValueFunctionOp_SVFOP_CURRENT_TIME:      "timetz",
+	pg.SQLValueFunctionOp_SVFOP_LOCALTIME:         "time",
+	pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP: "timestamptz",
+	pg.SQLValueFunctionOp_SVFOP_LOCALTIMESTAMP:    "timestamp",
 }
 
 // boolExpr resolves AND, OR and NOT as values. The first two leave out what
@@ -305,7 +316,7 @@ func (r *resolver) caseExpr(c *pg.CaseExpr, l *queryLevel) value {
 		} else {
 			r.condition(when.Expr, l, "case")
 		}
-		result := r.expr(when.Result, l)
+		result := r.arm(c, when, l)
 		if i == 0 {
 			out = result.branch()
 		} else {
@@ -316,6 +327,19 @@ func (r *resolver) caseExpr(c *pg.CaseExpr, l *queryLevel) value {
 		return out
 	}
 	return branch(out, r.expr(c.Defresult, l))
+}
+
+// arm is the result of one arm of CASE. The server drops an arm that is never
+// taken before it looks into its result.
+//
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/optimizer/util/clauses.c
+func (r *resolver) arm(c *pg.CaseExpr, when *pg.CaseWhen, l *queryLevel) value {
+	never, isBool := when.Expr.GetAConst().GetVal().(*pg.A_Const_Boolval)
+	if c.Arg == nil && isBool && !never.Boolval.GetBoolval() {
+		r.unreached++
+		defer func() { r.unreached-- }()
+	}
+	return r.expr(when.Result, l)
 }
 
 // branch is either, but for the type: a constant takes the other's.

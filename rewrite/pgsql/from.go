@@ -132,7 +132,9 @@ func (r *resolver) viewColumns(rel *Relation) []column {
 			r.views = map[*Relation][]column{}
 		}
 		columns = r.viewQuery(rel)
-		r.views[rel] = columns
+		if r.unreached == 0 { // else what can fail in it was not recorded
+			r.views[rel] = columns
+		}
 	}
 	return columns
 }

@@ -1,6 +1,9 @@
 package pgsql
 
 import (
+	"slices"
+	"strings"
+
 	"sqlveil/rewrite"
 )
 
@@ -35,6 +38,8 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 		v.typ = j.Returns
 	case sameText[name] && len(args) > 0 && isString(args[0].typ):
 		v.typ = "text"
+	case sameNumber[name] && len(args) > 0 && args[0].typ == "numeric":
+		v.typ = "numeric"
 	}
 	if name == "set_config" {
 		r.setConfig(args)
@@ -48,12 +53,17 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 			Code: rewrite.CodeFunction, Message: "function " + schema + "." + name + " reads data by itself and may not be called",
 			Hint: "Select from the tables themselves.",
 		})
-	case j.Kind == Sink && !v.None():
+	case j.Kind == Sink:
+		r.bind()
+		if v.None() {
+			break
+		}
 		r.use(v, "an argument of "+name)
 		r.flow(nil, v, "function "+name)
 	}
 	r.failures(j, args)
 	if setReturning[name] || j.Set { // how many rows come tells about the argument
+		r.bind()
 		r.use(v, "a set-returning function")
 	}
 	return callTells(v, name, args)
@@ -62,6 +72,13 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 // sameText are functions of strings that make text of one, and other things of
 // other types.
 var sameText = map[string]bool{"lower": true, "upper": true, "substring": true, "substr": true, "overlay": true}
+
+// sameNumber are functions that make a numeric of a numeric, and other things of
+// other types.
+var sameNumber = words(`
+	abs round ceil ceiling floor trunc sign sqrt exp ln log power pow sum avg
+	stddev stddev_pop stddev_samp variance var_pop var_samp
+`)
 
 // failures records the arguments whose values can make a call fail.
 func (r *resolver) failures(j Judgement, args []value) {
@@ -109,8 +126,34 @@ func (r *resolver) judgedOperator(name string, args []value) (returns string) {
 	if !r.withinRange(name, args) {
 		r.failures(j, args)
 	}
+	if j.Returns == "" {
+		return arithmeticType(name, left, right)
+	}
 	return j.Returns
 }
+
+// arithmeticType is the type of arithmetic between numbers, or moments, of two types for
+// which there is no operator, "" for anything else: one of them is converted.
+//
+// https://www.postgresql.org/docs/current/typeconv-oper.html
+func arithmeticType(name, left, right string) string {
+	exact := []string{"int2", "int4", "int8", "numeric"}
+	floating := []string{"float4", "float8"}
+	a, b := slices.Contains(exact, left), slices.Contains(exact, right)
+	switch {
+	case !strings.Contains("+-*/", name):
+		return ""
+	case name == "-" && isMoment(left) && isMoment(right): // between two dates there is an operator
+		return "interval"
+	case a && b:
+		return "numeric"
+	case (a || slices.Contains(floating, left)) && (b || slices.Contains(floating, right)):
+		return "float8"
+	}
+	return ""
+}
+
+func isMoment(typ string) bool { return typ == "date" || typ == "timestamp" || typ == "timestamptz" }
 
 // withinRange says whether arithmetic with a small number cannot leave the range
 // of its type: nothing stored comes so near to its end, and nothing that cannot

@@ -159,7 +159,7 @@ func (r *resolver) show(s *pg.VariableShowStmt) {
 // inner resolves the statement that another one speaks of as a statement of its own.
 func (r *resolver) inner(n *pg.Node) *rewrite.Statement {
 	st := &rewrite.Statement{Text: r.st.Text, Fingerprint: r.st.Fingerprint, LiteralFree: true}
-	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, session: r.session, st: st, depth: r.depth, steps: r.steps}
+	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, session: r.session, st: st, depth: r.depth, steps: r.steps, places: r.places}
 	inner.statement(n)
 	inner.settle()
 	r.st.LiteralFree = r.st.LiteralFree && st.LiteralFree
@@ -169,7 +169,10 @@ func (r *resolver) inner(n *pg.Node) *rewrite.Statement {
 
 func (r *resolver) prepare(s *pg.PrepareStmt) {
 	r.st.Kind, r.st.Inert = "PREPARE", true
+	places := r.places
+	r.places = nil // EXECUTE runs the text as the client wrote it
 	r.st.Query = r.inner(s.Query)
+	r.places = places
 	r.st.LiteralFree = false
 	r.st.Effect.Prepare = s.Name
 	r.st.Effect.Prepared = r.prepared

@@ -1,6 +1,10 @@
 package pgsql
 
-import "strings"
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
 
 // A function or operator keeps NULLs when its result is NULL only where one of
 // its arguments is. The NULLs of a result are shown, since those of columns are;
@@ -41,6 +45,18 @@ var neverNull = words(`
 // makesNulls are the built-in operators, and those of hstore, that may be NULL
 // on operands that are not.
 var makesNulls = words(`-> ->> #> #>> @? @@ # ##`)
+
+// operatorTells says whether a form of expression over operators may be NULL on
+// operands that are not, or on one of several of them.
+func operatorTells(form pg.A_Expr_Kind, name string) bool {
+	switch form {
+	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE, pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
+		return false
+	case pg.A_Expr_Kind_AEXPR_OP:
+		return makesNulls[name]
+	}
+	return true
+}
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}

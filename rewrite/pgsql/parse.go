@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -115,4 +116,23 @@ func parse(text string) ([]*pg.RawStmt, error) {
 		return nil, fmt.Errorf("parse: %w", err)
 	}
 	return tree.Stmts, nil
+}
+
+// treeVersion is what the parser calls the form of its trees.
+var treeVersion = sync.OnceValues(func() (int32, error) {
+	tree, err := pg.Parse("")
+	return tree.GetVersion(), err
+})
+
+// write is the text of a statement. Comments and layout are gone.
+func write(n *pg.Node) (string, error) {
+	version, err := treeVersion()
+	if err != nil {
+		return "", fmt.Errorf("parse: %w", err)
+	}
+	text, err := pg.Deparse(&pg.ParseResult{Version: version, Stmts: []*pg.RawStmt{{Stmt: n}}})
+	if err != nil {
+		return "", fmt.Errorf("write a statement: %w", err)
+	}
+	return text, nil
 }

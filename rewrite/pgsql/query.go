@@ -100,7 +100,7 @@ func (r *resolver) targets(nodes []*pg.Node, l *queryLevel) []column {
 			columns = append(columns, star...)
 			continue
 		}
-		v := r.expr(target.Val, l)
+		v := r.selected(target, l)
 		name := target.Name
 		if name == "" {
 			name = r.columnName(target.Val)

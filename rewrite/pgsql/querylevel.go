@@ -132,6 +132,10 @@ type resolver struct {
 	effects  int  // calls so far whose result is another one each time
 	changed  bool // an earlier statement of the same text changes definitions
 
+	places    *[]*place // where a stand-in may go, of the whole statement; nil where none may
+	place     *place    // the one being resolved
+	unreached int       // arms of CASE around what is being resolved that the server never works out
+
 	views         map[*Relation][]column // whose queries were resolved
 	recorded      map[rewrite.Use]bool   // what is among the uses
 	subqueryNames map[*pg.SubLink]string // of the columns of subqueries in expressions
@@ -160,9 +164,13 @@ func (r *resolver) record(u rewrite.Use) {
 
 // fallible records that an expression over v can raise an error which depends on it.
 func (r *resolver) fallible(v value) {
-	if !v.None() {
-		r.use(v, rewrite.ClauseFallible)
+	if v.None() || r.unreached > 0 {
+		return
 	}
+	if r.place != nil {
+		r.place.mayFail(v)
+	}
+	r.use(v, rewrite.ClauseFallible)
 }
 
 // unknown records what could not be resolved; the zero value stands in for it.

@@ -89,6 +89,9 @@ func describe(plans []*rewrite.Plan) string {
 			cells = append(cells, describeOutput(o))
 		}
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s", p.Kind, strings.Join(cells, ", "))))
+		if p.SQL != "" {
+			lines = append(lines, "  sent "+p.SQL)
+		}
 		for _, o := range p.Objects {
 			if o.In != "output" {
 				lines = append(lines, fmt.Sprintf("  %s in %s", o.Column, o.In))
@@ -112,7 +115,12 @@ func describeOutput(o rewrite.Output) string {
 func testScope(t *testing.T) rewrite.Scope {
 	t.Helper()
 	server := proxytest.PostgreSQL(t)
-	database := server.Database(t, "plans")
+	return scopeOf(t, server, server.Database(t, "plans"))
+}
+
+// scopeOf loads schema.sql into a database and reads its definitions.
+func scopeOf(t *testing.T, server *proxytest.PostgreSQLServer, database string) rewrite.Scope {
+	t.Helper()
 	schema, err := os.ReadFile(filepath.Join(testdata, "schema.sql"))
 	if err != nil {
 		t.Fatal(err)
