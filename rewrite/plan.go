@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"sqlveil/masking"
 )
 
@@ -40,6 +42,14 @@ type CopyFormat struct {
 	Escape    string
 	Header    bool
 	Encoding  string
+
+	ForceQuote    []string // columns, by name
+	ForceQuoteAll bool
+}
+
+// Quotes says whether the values of a column are always in quotes.
+func (f *CopyFormat) Quotes(column string) bool {
+	return f.ForceQuoteAll || slices.Contains(f.ForceQuote, column)
 }
 
 // A Guard names a parameter that is written into a column which the role sees

@@ -17,7 +17,11 @@ type CopyOptions struct {
 	Null      []byte // \N, in CSV nothing
 	Quote     byte   // a double quote
 	Escape    byte   // the same as Quote
+	Quoted    []bool // the columns that are always in quotes; missing ones are not
 }
+
+// quotes says whether a column is always in quotes.
+func (o *CopyOptions) quotes(column int) bool { return column < len(o.Quoted) && o.Quoted[column] }
 
 func (o *CopyOptions) fill() {
 	if o.Delimiter == 0 {

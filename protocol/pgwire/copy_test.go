@@ -86,7 +86,7 @@ var copyTests = []struct {
 		"csv",
 		CopyOptions{CSV: true},
 		[]CellRewriter{nil, stars{}},
-		"1,ann\n2,\n3,\"\"\n4,!\n", "1,a**\n2,\n3,\"(empty)\"\n4,\n", 4,
+		"1,ann\n2,\n3,\"\"\n4,!\n", "1,a**\n2,\n3,(empty)\n4,\n", 4,
 	},
 	{
 		"csv quotes",
@@ -98,13 +98,25 @@ var copyTests = []struct {
 		"csv options",
 		CopyOptions{CSV: true, Delimiter: ';', Quote: '\'', Escape: '\\', Null: []byte("-")},
 		[]CellRewriter{echo{}, stars{}},
-		"'a\\'b\\\\c;\n';x\n-;-\n'-';'-'\n", "'a\\'b\\\\c;\n';x**\n-;-\n'-';'-**'\n", 3,
+		"'a\\'b\\\\c;\n';x\n-;-\n'-';'-'\n", "'a\\'b\\\\c;\n';x**\n-;-\n'-';-**\n", 3,
 	},
 	{
 		"csv, a backslash in quotes that escapes nothing",
 		CopyOptions{CSV: true, Escape: '\\'},
 		[]CellRewriter{stars{}, nil},
-		"\"a\\x\",b\n", "\"a**\",b\n", 1,
+		"\"a\\x\",b\n", "a**,b\n", 1,
+	},
+	{
+		"csv, quotes that would tell what was in them",
+		CopyOptions{CSV: true},
+		[]CellRewriter{constant("[redacted]"), constant("{}")},
+		"\"a,b\",\"{\"\"c\"\": 1}\"\nab,5\n", "[redacted],{}\n[redacted],{}\n", 2,
+	},
+	{
+		"csv, a column that is always in quotes",
+		CopyOptions{CSV: true, Quoted: []bool{true}},
+		[]CellRewriter{stars{}, stars{}},
+		"\"ann\",bob\n,\n", "\"a**\",b**\n,\n", 2,
 	},
 }
 

@@ -84,21 +84,22 @@ func (c *Copy) unquoted(cell []byte) []byte {
 }
 
 // appendCSV appends a rewritten cell of the CSV format. The server puts quotes
-// around a value that looks like NULL, so without them it is NULL.
-func (c *Copy) appendCSV(dst, cell []byte, column CellRewriter) []byte {
+// around a value that looks like NULL, so without them it is NULL. The new cell
+// has quotes where the server would set them around the new value: those of the
+// old cell would tell what is in it.
+func (c *Copy) appendCSV(dst, cell []byte, column int) []byte {
 	o := &c.options
-	quoted := len(cell) > 0 && cell[0] == o.Quote
 	switch {
-	case quoted:
+	case len(cell) > 0 && cell[0] == o.Quote:
 		cell = c.unquoted(cell)
 	case bytes.Equal(cell, o.Null):
 		return append(dst, cell...)
 	}
 	var ok bool
-	if c.out, ok = column.AppendCell(c.out[:0], cell); !ok {
+	if c.out, ok = c.columns[column].AppendCell(c.out[:0], cell); !ok {
 		return append(dst, o.Null...)
 	}
-	if !quoted && !c.needsQuotes(c.out) {
+	if !c.needsQuotes(c.out) && !o.quotes(column) {
 		return append(dst, c.out...)
 	}
 	dst = append(dst, o.Quote)

@@ -22,8 +22,8 @@ func (c *Copy) rewriteText(dst, line []byte) ([]byte, error) {
 
 // rewriteLine rewrites the cells of a line whose columns have rewriters, and
 // copies what is between them in one piece. endOf returns where the first cell
-// of a line ends, -1 when it does not; cell appends a rewritten cell.
-func (c *Copy) rewriteLine(dst, line []byte, endOf func([]byte) int, cell func(dst, cell []byte, column CellRewriter) []byte) ([]byte, error) {
+// of a line ends, -1 when it does not; cell appends a rewritten cell of a column.
+func (c *Copy) rewriteLine(dst, line []byte, endOf func([]byte) int, cell func(dst, cell []byte, column int) []byte) ([]byte, error) {
 	text := line[:len(line)-1]
 	if len(c.columns) == 0 && len(text) > 0 {
 		return dst, c.miscount()
@@ -37,7 +37,7 @@ func (c *Copy) rewriteLine(dst, line []byte, endOf func([]byte) int, cell func(d
 		}
 		if column != nil {
 			dst = append(dst, line[kept:at]...)
-			dst = cell(dst, text[at:end], column)
+			dst = cell(dst, text[at:end], i)
 			kept = end
 		}
 		at = end + 1
@@ -68,7 +68,7 @@ func (c *Copy) endOfText(line []byte) int {
 }
 
 // appendText appends a rewritten cell of the text format.
-func (c *Copy) appendText(dst, cell []byte, column CellRewriter) []byte {
+func (c *Copy) appendText(dst, cell []byte, column int) []byte {
 	if bytes.Equal(cell, c.options.Null) && c.nullIsNull() {
 		return append(dst, cell...)
 	}
@@ -77,7 +77,7 @@ func (c *Copy) appendText(dst, cell []byte, column CellRewriter) []byte {
 		cell = c.cell
 	}
 	var ok bool
-	if c.out, ok = column.AppendCell(c.out[:0], cell); !ok {
+	if c.out, ok = c.columns[column].AppendCell(c.out[:0], cell); !ok {
 		return append(dst, c.options.Null...)
 	}
 	return c.appendEscaped(dst, c.out)

@@ -53,7 +53,11 @@ func (d *down) prepareCopy(e *entry, response pgwire.CopyResponse) (*copyOut, er
 			c.cells[i] = d.cellOf(masks[i], e.prepared.Subject(e.at, i), typeNamed(column.Type), response.Formats[i], c)
 		}
 	}
-	return &copyOut{rows: pgwire.NewCopy(copyOptions(format, response.Binary), c.cells, maxCopyRow), columns: c}, nil
+	o := copyOptions(format, response.Binary)
+	for _, column := range e.prepared.Columns(e.at) {
+		o.Quoted = append(o.Quoted, format.Quotes(column.Name))
+	}
+	return &copyOut{rows: pgwire.NewCopy(o, c.cells, maxCopyRow), columns: c}, nil
 }
 
 // copyOptions are the options of a COPY in the codec's words.

@@ -246,6 +246,7 @@ func TestCopy(t *testing.T) {
 	for _, tt := range []struct{ sql, want string }{
 		{"COPY (SELECT id, mobile, salary FROM person WHERE id < 3 ORDER BY id) TO STDOUT", "1\t138****0001\t\\N\n2\t138****0002\t\\N\n"},
 		{"COPY (SELECT id, mobile FROM person WHERE id < 3 ORDER BY id) TO STDOUT (FORMAT csv, HEADER)", "id,mobile\n1,138****0001\n2,138****0002\n"},
+		{"COPY (SELECT id, mobile FROM person WHERE id < 2) TO STDOUT (FORMAT csv, FORCE_QUOTE (mobile))", "1,\"138****0001\"\n"},
 		{"COPY other.person TO STDOUT WITH (FORMAT csv, NULL 'nix', FORCE_QUOTE *)", "\"1\",\"other\",\"139****9999\",nix,\"1970-01-01\",nix,\"[redacted]\"\n"},
 	} {
 		var out bytes.Buffer

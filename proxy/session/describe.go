@@ -58,6 +58,7 @@ func (p *Prepared) SQL() string {
 
 // A Column is a result column as the plan has it.
 type Column struct {
+	Name string
 	Type string // the declared type of its only source, "" when it has not one
 	Mask masking.Mask
 }
@@ -67,7 +68,7 @@ type Column struct {
 func (p *Prepared) Columns(i int) []Column {
 	columns := make([]Column, len(p.plans[i].Outputs))
 	for j, o := range p.plans[i].Outputs {
-		columns[j].Mask = o.Mask
+		columns[j].Name, columns[j].Mask = o.Name, o.Mask
 		if len(o.Sources) == 1 && !o.Derived {
 			columns[j].Type = o.Sources[0].Type
 		}

@@ -336,6 +336,11 @@ func copyOptions(options []*pg.Node) *rewrite.CopyFormat {
 			f.Header = defBool(e)
 		case "encoding":
 			f.Encoding = text
+		case "force_quote":
+			f.ForceQuoteAll = e.GetArg().GetAStar() != nil
+			for _, column := range e.GetArg().GetList().GetItems() {
+				f.ForceQuote = append(f.ForceQuote, column.GetString_().GetSval())
+			}
 		}
 	}
 	return f
