@@ -2,6 +2,7 @@ package auditlog
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -154,17 +155,17 @@ func TestSealedTextsAreForAuditorsOnly(t *testing.T) {
 }
 
 func TestSubjectKeys(t *testing.T) {
-	master := make([]byte, 32)
-	a := openLog(t, Options{MasterKey: master})
+	keys := filepath.Join(t.TempDir(), "keys")
+	a := openLog(t, Options{Keys: keys})
 	defer closeLog(t, a)
-	b := openLog(t, Options{MasterKey: master})
+	b := openLog(t, Options{Keys: keys})
 	defer closeLog(t, b)
 	c := openLog(t, Options{})
 	defer closeLog(t, c)
 	h := a.NewSubjectHasher()
 	key := h.Key("customer", []byte("4711"))
 	if key != b.NewSubjectHasher().Key("customer", []byte("4711")) {
-		t.Error("two proxies with one master key disagree")
+		t.Error("two proxies with the same keys disagree")
 	}
 	if key == c.NewSubjectHasher().Key("customer", []byte("4711")) || key == h.Key("order", []byte("4711")) || key == h.Key("customer", []byte("4712")) {
 		t.Error("two subjects have one key")

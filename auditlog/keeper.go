@@ -260,7 +260,11 @@ func (p *post) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			p.last()
+			select {
+			case signed := <-p.notes: // the one that the log ended with
+				p.publish(ctx, signed)
+			default:
+			}
 			return
 		case signed := <-p.notes:
 			p.publish(ctx, signed)
@@ -268,20 +272,14 @@ func (p *post) run(ctx context.Context) {
 	}
 }
 
-// last brings the note that the log ended with.
-func (p *post) last() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastAnchorWait)
-	defer cancel()
-	select {
-	case signed := <-p.notes:
-		p.publish(ctx, signed)
-	default:
-	}
-}
-
+// publish brings one note. The end of ctx, when the log is being closed, leaves
+// it a little time: this may be the note that the log ended with.
 func (p *post) publish(ctx context.Context, signed string) {
-	ctx, cancel := context.WithTimeout(ctx, anchorWait)
+	closing := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), anchorWait)
 	defer cancel()
+	unhook := context.AfterFunc(closing, func() { time.AfterFunc(lastAnchorWait, cancel) })
+	defer unhook()
 	err := p.anchor.Publish(ctx, []byte(signed))
 	if down := err != nil; down != p.down {
 		p.down = down

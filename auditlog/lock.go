@@ -46,9 +46,5 @@ func openKeys(o *Options) (*chain.Keys, error) {
 			return nil, err
 		}
 	}
-	keys, err := chain.LoadKeys(o.Keys)
-	if err == nil && o.MasterKey != nil {
-		copy(keys.Subject[:], o.MasterKey)
-	}
-	return keys, err
+	return chain.LoadKeys(o.Keys)
 }

@@ -36,9 +36,6 @@ type Options struct {
 	// Keys is the directory of the keys; "" for "keys" below Directory, where a
 	// set is made when there is none.
 	Keys string
-	// MasterKey, of 32 bytes, replaces the key that subjects are hashed with.
-	// Proxies that share it give a person the same subject key.
-	MasterKey []byte
 	// SealText keeps original texts too, encrypted for the auditors.
 	SealText bool
 	// Shed lets statements go on unrecorded while the log cannot be written,
@@ -164,8 +161,6 @@ func (o *Options) complete() error {
 		return fmt.Errorf("durability %q is not strict, classified or spool", o.Durability)
 	case o.RetentionDays < MinRetentionDays:
 		return fmt.Errorf("retention of %d days is under the floor of %d", o.RetentionDays, MinRetentionDays)
-	case o.MasterKey != nil && len(o.MasterKey) != len(chain.Key{}):
-		return fmt.Errorf("the master key has %d bytes, not %d", len(o.MasterKey), len(chain.Key{}))
 	}
 	return nil
 }

@@ -323,7 +323,6 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no directory": {},
 		"durability":   {Directory: t.TempDir(), Durability: "fast"},
 		"retention":    {Directory: t.TempDir(), RetentionDays: 179},
-		"master key":   {Directory: t.TempDir(), MasterKey: []byte("short")},
 		"under a file": {Directory: filepath.Join(os.Args[0], "x")},
 	} {
 		if l, err := Open(o); err == nil {

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"sqlveil/auditlog/anchor"
 )
 
 // check reports what the values themselves have wrong.
@@ -96,11 +99,33 @@ func (l *loader) checkAudit() {
 	if audit.Text != "" {
 		oneOf(l, []string{"audit", "text"}, audit.Text, SealedText)
 	}
+	for i, address := range audit.Anchors {
+		l.checkAnchor([]string{"audit", "anchors", strconv.Itoa(i)}, address)
+	}
 	if audit.Shed && audit.Durability != Spool {
 		l.problem([]string{"audit", "shed"}, "shed goes with durability: spool only")
 	}
 	if days := audit.RetentionDays; days != 0 && days < shortestRetention {
 		l.problem([]string{"audit", "retention_days"}, "retention_days must be at least %d", shortestRetention)
+	}
+}
+
+// checkAnchor reports an address that keeps no checkpoints, or keeps them where
+// whoever can change the log can change them too.
+func (l *loader) checkAnchor(path []string, address string) {
+	if _, err := anchor.Open(address); err != nil {
+		l.problem(path, "%s", err)
+		return
+	}
+	dir, ok := anchor.Directory(address)
+	if !ok {
+		return
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		l.problem(path, "%s: there is no such directory", dir)
+	}
+	if log := l.config.Audit.Directory; dir == log || strings.HasPrefix(dir, log+"/") {
+		l.problem(path, "%s lies in the audit log's own directory", dir)
 	}
 }
 

@@ -127,6 +127,7 @@ type Audit struct {
 	Text          string     `json:"text"`           // "sealed" keeps original texts too, encrypted for the auditors
 	Shed          bool       `json:"shed"`           // with spool: go on unrecorded while the log cannot be written
 	RetentionDays int        `json:"retention_days"` // 0 when left out
+	Anchors       []string   `json:"anchors"`        // where signed checkpoints are sent; see [anchor.Open]
 }
 
 // Durability says what the death of the machine may cost of the audit log.

@@ -193,7 +193,7 @@ func printReport(to io.Writer, r *verify.Report) {
 		fmt.Fprintln(to, f)
 	}
 	for _, g := range r.Gaps {
-		fmt.Fprintf(to, "record %d says that %s missing (%s)\n", g.Seq, gapText(g), g.Reason)
+		fmt.Fprintf(to, "record %d says that %s missing (%s); once somebody has looked into it: --accept %d\n", g.Seq, gapText(g), g.Reason, g.Seq)
 	}
 	for _, text := range r.Notes {
 		fmt.Fprintln(to, text)

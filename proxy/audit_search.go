@@ -127,7 +127,7 @@ themselves; the index holds nothing that is not in the log.`,
 			}
 			o := review.Options{Progress: progress(cmd.ErrOrStderr(), "index")}
 			if anew {
-				if err := review.Remove(p.directory, o); err != nil {
+				if err := review.Remove(cmd.Context(), p.directory, o); err != nil {
 					return err
 				}
 			}

@@ -14,6 +14,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"sqlveil/auditlog"
+	"sqlveil/auditlog/anchor"
+	"sqlveil/auditlog/review"
 	"sqlveil/config"
 	"sqlveil/masking"
 	"sqlveil/proxy/session"
@@ -43,6 +45,9 @@ type listener struct {
 	tls      atomic.Pointer[tls.Config] // what clients are offered now
 }
 
+// indexRetry is after how long the index is tried again that could not be kept up.
+const indexRetry = time.Minute
+
 // plannerSize is how many texts a listener's planner remembers.
 const plannerSize = 8192
 
@@ -56,13 +61,7 @@ func openGateway(path string, c *config.Config, log zerolog.Logger) (g *gateway,
 			err = errors.Join(err, g.close())
 		}
 	}()
-	g.audit, err = auditlog.Open(auditlog.Options{
-		Directory:     c.Audit.Directory,
-		Node:          c.Audit.Node,
-		Durability:    auditlog.Durability(c.Audit.Durability),
-		RetentionDays: c.Audit.RetentionDays,
-	})
-	if err != nil {
+	if g.audit, err = openAudit(&c.Audit); err != nil {
 		return g, err
 	}
 	g.health.watch("audit log", g.audit.Health)
@@ -85,6 +84,44 @@ func openGateway(path string, c *config.Config, log zerolog.Logger) (g *gateway,
 		}
 	}
 	return g, nil
+}
+
+// openAudit opens the log as the configuration has it.
+func openAudit(c *config.Audit) (*auditlog.Log, error) {
+	o := auditlog.Options{
+		Directory:     c.Directory,
+		Node:          c.Node,
+		Durability:    auditlog.Durability(c.Durability),
+		Keys:          c.Keys,
+		SealText:      c.Text == config.SealedText,
+		Shed:          c.Shed,
+		RetentionDays: c.RetentionDays,
+	}
+	for _, address := range c.Anchors {
+		a, err := anchor.Open(address)
+		if err != nil {
+			return nil, err
+		}
+		o.Anchors = append(o.Anchors, a)
+	}
+	return auditlog.Open(o)
+}
+
+// keepIndex keeps the index of the log up until ctx ends. Without it questions
+// are answered as well, only later; so a failure is logged, and tried again.
+func (g *gateway) keepIndex(ctx context.Context) {
+	for {
+		err := review.Keep(ctx, g.config.Audit.Directory, review.Options{})
+		if ctx.Err() != nil {
+			return
+		}
+		g.log.Warn().Err(err).Msg("the index of the audit log is not kept up")
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(indexRetry):
+		}
+	}
 }
 
 // openListener listens and puts the parts of one listener in a row.
@@ -112,6 +149,7 @@ func (g *gateway) openListener(settings *config.Listener) (*listener, error) {
 			Log:      g.log.With().Str("listener", settings.Name).Logger(),
 			Metrics:  new(session.Metrics),
 			Hasher:   g.audit.NewSubjectHasher,
+			Sealer:   g.audit.NewSealer,
 		},
 	}
 	return l, nil
@@ -154,6 +192,7 @@ func (g *gateway) serve(ctx context.Context, drain time.Duration) error {
 			}
 		})
 	}
+	wg.Go(func() { g.keepIndex(ctx) })
 	if g.admin != nil {
 		g.log.Info().Stringer("address", g.admin.socket.Addr()).Msg("admin")
 		wg.Go(func() { g.admin.serve(ctx, stop) })

@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"rewrite":                    {"masking"},
 	"rewrite/pgsql":              {"rewrite", "masking"},
 	"rewrite/mysql":              {"rewrite", "masking"},
-	"config":                     {"masking", "auditlog"},
+	"config":                     {"masking", "auditlog/anchor"},
 	"proxy/session":              {"rewrite", "masking", "auditlog"},
 	"proxy/pgrelay":              {"protocol", "protocol/pgwire", "proxy/session", "masking"},
 	"proxy/myrelay":              {"protocol", "protocol/mywire", "proxy/session", "masking"},

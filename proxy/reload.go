@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -84,7 +85,7 @@ func needsRestart(now, next *config.Config) error {
 			what = append(what, changedListener(&now.Listeners[i], &next.Listeners[i])...)
 		}
 	}
-	if now.Audit != next.Audit {
+	if !reflect.DeepEqual(now.Audit, next.Audit) {
 		what = append(what, "audit")
 	}
 	if now.Admin != next.Admin {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 )
 
@@ -24,17 +26,33 @@ type Anchor interface {
 func Open(address string) (Anchor, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("anchor: %w", errors.Unwrap(err)) // the address may hold a password
 	}
 	switch u.Scheme {
 	case "file":
-		return &directory{path: u.Path}, nil
+		if u.Host != "" || !filepath.IsAbs(u.Path) {
+			return nil, fmt.Errorf("anchor %s: want file:///, then the rest of a path", u.Redacted())
+		}
+		return &directory{path: filepath.Clean(u.Path)}, nil
 	case "https", "http":
+		if u.Host == "" {
+			return nil, fmt.Errorf("anchor %s: no host", u.Redacted())
+		}
 		return newWebhook(u), nil
 	case "syslog", "syslog+udp", "syslog+tcp", "syslog+tls":
 		return newSyslog(u)
 	}
-	return nil, fmt.Errorf("anchor %s: the scheme is none of file, https, http, syslog, syslog+tcp, syslog+tls", u.Redacted())
+	return nil, fmt.Errorf("anchor %q: the scheme is none of file, https, http, syslog, syslog+tcp, syslog+tls", u.Redacted())
+}
+
+// Directory returns the directory of an address that [Open] takes, when it is one.
+func Directory(address string) (path string, ok bool) {
+	a, err := Open(address)
+	d, ok := a.(*directory)
+	if err != nil || !ok {
+		return "", false
+	}
+	return d.path, true
 }
 
 // marker precedes a checkpoint in a line of syslog, as a JSON string.

@@ -147,9 +147,9 @@ func TestSyslogOverTCP(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	for _, address := range []string{"", "ftp://x", "syslog://host", "%", "syslog+tcp://host"} {
-		if a, err := anchor.Open(address); err == nil {
-			t.Errorf("Open(%q) = %v", address, a)
+	for _, address := range []string{"", "ftp://x", "syslog://host", "%", "syslog+tcp://host", "file://relative/path", "file:", "https:///path", "https://u:secret@h:x/"} {
+		if a, err := anchor.Open(address); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("Open(%q) = %v, %v", address, a, err)
 		}
 	}
 }

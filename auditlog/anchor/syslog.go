@@ -43,7 +43,7 @@ func newSyslog(u *url.URL) (*syslog, error) {
 	return s, nil
 }
 
-func (s *syslog) String() string { return s.url.String() }
+func (s *syslog) String() string { return s.url.Redacted() }
 
 // Publish sends one message.
 func (s *syslog) Publish(ctx context.Context, signed []byte) error {

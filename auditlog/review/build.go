@@ -17,6 +17,9 @@ const (
 	mostWords   = 500_000 // sessions remembered
 )
 
+// errPaused ends reading before the end of the log.
+var errPaused = errors.New("to be gone on with")
+
 // A builder brings an index up to date. One at a time may; see lockIndex.
 type builder struct {
 	store *store
@@ -32,6 +35,10 @@ type builder struct {
 	current *block
 	changed map[int]*block // older ones, to which an outcome came late
 	full    int            // blocks since the last flush
+
+	// enough says, after what has been read so far was written, whether to go on
+	// another time; nil for never.
+	enough func() bool
 
 	segment string // how far the log is in the index
 	offset  int64
@@ -107,6 +114,9 @@ func (b *builder) catchUp(ctx context.Context, progress func(done, total int64))
 		if errors.Is(err, os.ErrNotExist) {
 			return b.flush(ctx) // compressed or deleted meanwhile: the next time finds it
 		}
+		if errors.Is(err, errPaused) {
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("segment %s: %w", f.Name, err)
 		}
@@ -134,8 +144,14 @@ func (b *builder) read(ctx context.Context, f segment.File, count func(int64)) e
 			return err
 		}
 		b.offset += int64(len(line)) + 1
-		if b.full >= flushBlocks {
-			return b.flush(ctx)
+		if b.full < flushBlocks {
+			return nil
+		}
+		if err := b.flush(ctx); err != nil {
+			return err
+		}
+		if b.enough != nil && b.enough() {
+			return errPaused
 		}
 		return nil
 	})

@@ -32,18 +32,16 @@ type Index struct {
 }
 
 // Open brings the index of a log up to date, making it when there is none, and
-// opens it. Where a proxy keeps it up, it only opens it.
+// opens it. It waits for whoever else is at it.
 func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 	path, err := choosePath(dir, o.Path)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := tryLock(path)
+	lock, err := waitLock(ctx, path, o.Progress)
 	if err == nil {
 		err = update(ctx, path, dir, o.Progress)
 		err = errors.Join(err, lock.Close())
-	} else if errors.Is(err, errBusy) {
-		err = nil // somebody else keeps it up
 	}
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", path, err)
@@ -67,14 +65,13 @@ func (x *Index) Last() (seq uint64, at time.Time) {
 	return z.maxSeq, time.UnixMicro(z.maxTime)
 }
 
-// Remove deletes the index of a log, which the next Open makes anew. It fails
-// while a process keeps the index up.
-func Remove(dir string, o Options) error {
+// Remove deletes the index of a log, which the next Open makes anew.
+func Remove(ctx context.Context, dir string, o Options) error {
 	path, err := choosePath(dir, o.Path)
 	if err != nil {
 		return err
 	}
-	lock, err := tryLock(path)
+	lock, err := waitLock(ctx, path, nil)
 	if err != nil {
 		return fmt.Errorf("index %s: %w", path, err)
 	}
@@ -92,44 +89,6 @@ func removeFiles(path string) error {
 
 // Close closes the index.
 func (x *Index) Close() error { return x.store.db.Close() }
-
-// Keep keeps the index of a log up to date until ctx ends. A proxy does so while
-// it serves.
-func Keep(ctx context.Context, dir string, o Options) error {
-	const pause = time.Second
-	path, err := choosePath(dir, o.Path)
-	if err != nil {
-		return err
-	}
-	lock, err := waitLock(ctx, path, pause)
-	if err != nil {
-		return endOf(ctx, err)
-	}
-	defer lock.Close()
-	s, b, err := openBuilder(ctx, path, dir)
-	if err != nil {
-		return endOf(ctx, err)
-	}
-	defer s.db.Close()
-	for {
-		if err := b.catchUp(ctx, nil); err != nil {
-			return endOf(ctx, err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-	}
-}
-
-// endOf is nil when the error is only that the work was to end.
-func endOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
 
 func update(ctx context.Context, path, dir string, progress func(done, total int64)) error {
 	s, b, err := openBuilder(ctx, path, dir)
@@ -213,7 +172,7 @@ func writable(dir string) bool {
 	return syscall.Access(dir, write) == nil
 }
 
-var errBusy = errors.New("another process keeps the index up")
+var errBusy = errors.New("somebody else is at the index")
 
 func tryLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o640)
@@ -230,11 +189,16 @@ func tryLock(path string) (*os.File, error) {
 	return f, nil
 }
 
-func waitLock(ctx context.Context, path string, pause time.Duration) (*os.File, error) {
+// waitLock waits until nobody else is at the index.
+func waitLock(ctx context.Context, path string, progress func(done, total int64)) (*os.File, error) {
+	const pause = 20 * time.Millisecond
 	for {
 		f, err := tryLock(path)
 		if !errors.Is(err, errBusy) {
 			return f, err
+		}
+		if progress != nil {
+			progress(0, 1)
 		}
 		select {
 		case <-ctx.Done():

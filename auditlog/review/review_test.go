@@ -456,29 +456,51 @@ func TestDeletedSegmentsLeaveTheIndex(t *testing.T) {
 	}
 }
 
+// Keep follows the log; others bring the index up to date, or delete it, in
+// between its turns.
 func TestKeepFollowsTheLog(t *testing.T) {
 	d := newDiary(t)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- Keep(ctx, d.dir, Options{}) }()
-	a := d.reads(person("ann"), "t", "mobile", "clear", 1)
-	eventually(t, func() bool {
-		if _, err := os.Stat(filepath.Join(d.dir, segment.IndexFile)); err != nil {
-			return false
+	path := filepath.Join(d.dir, segment.IndexFile)
+	var want []uint64
+	for range 3 {
+		want = append(want, d.reads(person("ann"), "t", "mobile", "clear", 1))
+		eventually(t, func() bool { // without being asked to
+			return slices.Equal(indexed(t, path), want)
+		})
+		want = append(want, d.reads(person("ann"), "t", "mobile", "clear", 1))
+		eventually(t, func() bool { // when asked, what is in the log by then
+			x := openIndex(t, d.dir)
+			defer x.Close()
+			return slices.Equal(seqs(search(t, x, Filter{User: "ann", Oldest: true})), want)
+		})
+		if err := Remove(ctx, d.dir, Options{}); err != nil {
+			t.Fatal(err)
 		}
-		x, err := Open(context.Background(), d.dir, Options{})
-		if err != nil {
-			return false
-		}
-		defer x.Close()
-		rows := search(t, x, Filter{User: "ann"})
-		return len(rows) == 1 && rows[0].Seq == a && rows[0].Done
-	})
+	}
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	d.close()
+}
+
+// indexed are the statements of ann that an index has, as it stands there.
+func indexed(t *testing.T, path string) []uint64 {
+	t.Helper()
+	ctx := context.Background()
+	s, err := openStore(ctx, path, false)
+	if err != nil {
+		return nil // not yet made, or just being made
+	}
+	x := &Index{store: s, words: make(map[uint64]string), texts: make(map[uint64]string), sets: make(map[uint64][]Object)}
+	defer x.Close()
+	if x.zones, err = s.zones(ctx); err != nil {
+		return nil
+	}
+	return seqs(search(t, x, Filter{User: "ann", Oldest: true}))
 }
 
 func eventually(t *testing.T, ok func() bool) {

@@ -64,6 +64,21 @@ func (q *Query) describe(e *auditlog.Event, p *Prepared) {
 	}
 }
 
+// seal adds the original text to the record that begins, encrypted for the
+// auditors. It stands for all statements of a text and goes with the first.
+func (s *Session) seal(q *Query, text string) (err error) {
+	if s.sealer == nil || q.sub > 1 {
+		return nil
+	}
+	if s.sealed, err = s.sealer.Seal(s.sealed[:0], text); err != nil {
+		s.options.Metrics.AuditErrors.Add(1)
+		s.Log.Error().Err(err).Msg("the original text cannot be encrypted")
+		return err
+	}
+	s.begin.Statement.Sealed = s.sealed
+	return nil
+}
+
 // strict says whether the record of a statement has to be on disk before the
 // statement is sent.
 func (q *Query) strict() bool {
@@ -93,6 +108,8 @@ func (s *Session) recordRefusal(text string, p *Prepared, why *Refusal) {
 	q.describe(e, p)
 	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
 	e.Result.SQLState = StateOf(why)
+	q.sub = 1           // the text is refused as a whole
+	_ = s.seal(q, text) // logged; the refusal goes on record without it
 	s.append(e, auditlog.QueryRefuse, true)
 }
 

@@ -26,6 +26,9 @@ type Options struct {
 	// Hasher makes what turns identifiers of persons into the keys of the audit
 	// log; each session has its own. Nil: persons are not recorded.
 	Hasher func() *auditlog.SubjectHasher
+	// Sealer makes what encrypts original texts for the auditors; each session has
+	// its own. Nil, or returning nil: they are not kept.
+	Sealer func() *auditlog.Sealer
 }
 
 // A Planner turns texts into plans and remembers them; see [rewrite.Planner].

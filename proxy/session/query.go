@@ -53,6 +53,9 @@ func (s *Session) Begin(p *Prepared, i int, how string) (*Query, error) {
 	e.Reset()
 	e.Time = q.begun
 	q.describe(e, p)
+	if err := s.seal(q, p.Text); err != nil {
+		return nil, auditRefusal()
+	}
 	if err := s.append(e, auditlog.QueryBegin, q.strict()); err != nil {
 		return nil, auditRefusal()
 	}

@@ -31,6 +31,8 @@ type Session struct {
 	end   auditlog.Event // the down side's
 	who   identity       // what both begin with
 
+	sealer *auditlog.Sealer        // the up side's, nil where original texts are not kept
+	sealed []byte                  // of sealer, for use again
 	hasher *auditlog.SubjectHasher // the down side's, made when it is needed
 
 	// What the up side knows of the meaning of names.
@@ -75,6 +77,9 @@ func newSession(o *Options, client string) *Session {
 	s.state.pathDirty = true
 	s.begin.Session = auditlog.Session{ID: s.ID, Listener: o.Listener, Protocol: o.Protocol, Client: client}
 	s.begin.Database.Server = o.Address
+	if o.Sealer != nil {
+		s.sealer = o.Sealer()
+	}
 	s.end.Session, s.end.Database = s.begin.Session, s.begin.Database
 	return s
 }
