@@ -132,6 +132,7 @@ type Effect struct {
 	Forget    string // DEALLOCATE or CLOSE: the name, "*" for all
 	ForgetAll bool   // DISCARD ALL
 	ReadsPath bool   // names were resolved through the search path
+	Anywhere  bool   // the text means the same whatever the search path, the mode and the catalog
 
 	Counts    Counts          // what the number of rows that it reports tells
 	Numbered  bool            // the number of a row that it reports is one that it chose itself

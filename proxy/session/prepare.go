@@ -172,7 +172,7 @@ func namesUnknown(plans []*rewrite.Plan) bool {
 // it would take the transaction's snapshot.
 func (s *Session) needs(plans []*rewrite.Plan) bool {
 	for _, plan := range plans {
-		if readsNames(plan) || plan.Effect.Begin {
+		if !plan.Effect.Anywhere && (readsNames(plan) || plan.Effect.Begin) {
 			return true
 		}
 	}

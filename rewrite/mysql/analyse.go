@@ -125,6 +125,7 @@ func (a *analysis) statement(in *input) *rewrite.Statement {
 		r.unknown(rewrite.Refusal{Code: code, Message: what, Hint: "Send the statements one by one, under another sql_mode."})
 	}
 	r.statement()
+	st.Effect.Anywhere = anywhere.MatchString(a.raw)
 	a.after(r)
 	return st
 }
