@@ -82,12 +82,14 @@ func (r *resolver) window(w *pg.WindowDef, l *queryLevel) {
 	if w == nil {
 		return
 	}
+	var keys []value // rows are sorted by both
 	for _, n := range w.PartitionClause {
-		r.use(r.expr(n, l), "window")
+		keys = append(keys, r.expr(n, l))
 	}
 	for _, n := range w.OrderClause {
-		r.use(r.expr(n.GetSortBy().GetNode(), l), "window")
+		keys = append(keys, r.expr(n.GetSortBy().GetNode(), l))
 	}
+	r.useOrder(keys, "window")
 	r.use(r.expr(w.StartOffset, l), "window")
 	r.use(r.expr(w.EndOffset, l), "window")
 }

@@ -70,6 +70,7 @@ type Relation struct {
 	Columns      []*ColumnInfo // live ones, by attribute number
 	Parents      []uint32      // pg_inherits, direct
 	Children     []uint32
+	Key          []int16  // the attribute numbers of the primary key, when it holds at any time
 	Definition   string   // the query of a user's view or materialized view, as pg_get_viewdef prints it
 	Path         []string // the search path under which Definition and the columns' expressions were printed
 	Locked       bool     // Definition or a Generated could not be read now: another session is altering a table of it

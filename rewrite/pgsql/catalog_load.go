@@ -134,6 +134,7 @@ var steps = []struct {
 	{"columns", columnSQL, 8, ownColumns, (*loader).column},
 	{"column expressions", expressionSQL, 3, ownExpressions, (*loader).expression},
 	{"inheritance", inheritSQL, 2, ownInheritance, (*loader).inherit},
+	{"primary keys", keySQL, 2, permanentOnly, (*loader).key},
 	{"rules", ruleSQL, 1, ownRules, (*loader).rule},
 	{"views", viewSQL, 2, ownRules, (*loader).view},
 	{"functions", functionSQL, 20, ownFunctions, (*loader).function},

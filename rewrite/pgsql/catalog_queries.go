@@ -90,6 +90,9 @@ const (
 	WHERE {scope} AND c.relkind OPERATOR(pg_catalog.<>) ALL ('{i,I}'::pg_catalog."char"[])
 	ORDER BY i.inhrelid, i.inhseqno`
 
+	keySQL = `SELECT i.indrelid::pg_catalog.text, i.indkey::pg_catalog.text FROM pg_catalog.pg_index i
+	WHERE i.indisprimary AND i.indimmediate AND i.indisvalid AND i.indrelid OPERATOR(pg_catalog.>=) 16384`
+
 	ruleSQL = `SELECT DISTINCT r.ev_class::pg_catalog.text FROM pg_catalog.pg_rewrite r
 	WHERE r.rulename OPERATOR(pg_catalog.<>) '_RETURN'`
 

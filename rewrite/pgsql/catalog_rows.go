@@ -213,6 +213,16 @@ func (l *loader) inherit(r *row) {
 	}
 }
 
+func (l *loader) key(r *row) {
+	rel := l.catalog.relations[r.oid(0)]
+	if rel == nil {
+		return // a temporary table
+	}
+	for _, att := range r.oids(1) {
+		rel.Key = append(rel.Key, int16(att))
+	}
+}
+
 func (l *loader) rule(r *row) {
 	if rel := l.catalog.relations[r.oid(0)]; rel != nil {
 		rel.HasRules = true

@@ -57,6 +57,11 @@ func (r *resolver) rangeVar(v *pg.RangeVar, l *queryLevel) *namespace {
 		return &namespace{}
 	}
 	t := &table{schema: rel.Schema, name: rel.Name, columns: r.relationColumns(rel)}
+	if s := scanOf(rel); s != nil {
+		for i := range t.columns {
+			t.columns[i].value.scan = s
+		}
+	}
 	return namespaceOf(aliased(t, v.Alias))
 }
 
@@ -290,7 +295,9 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.Jo
 			continue
 		}
 		r.compare(a, b, "join")
-		merged = append(merged, column{name: name, value: r.mergedValue(a, b, j.Jointype)})
+		both := r.mergedValue(a, b, j.Jointype)
+		both.scan = nil
+		merged = append(merged, column{name: name, value: both})
 	}
 	joined := make(map[string]bool, len(using))
 	for _, name := range using {

@@ -117,12 +117,15 @@ func (j *judge1) clauses(f *frame) {
 	j.conditions(q.at("jointree"), f)
 	j.condition(q.at("mergeJoinCondition"), f)
 	j.condition(q.at("havingQual"), f)
-	for _, clause := range []string{"groupClause", "sortClause", "distinctClause"} {
-		j.sorted(q.list(clause), f)
+	j.grouped(q.list("groupClause"), f)
+	j.sorted(q.list("sortClause"), f)
+	if q.flag("hasDistinctOn") {
+		j.sorted(q.list("distinctClause"), f)
+	} else {
+		j.distinct(q.list("distinctClause"), f)
 	}
 	for _, w := range q.list("windowClause") {
-		j.sorted(w.list("partitionClause"), f)
-		j.sorted(w.list("orderClause"), f)
+		j.sorted(slices.Concat(w.list("partitionClause"), w.list("orderClause")), f)
 		j.use(j.expr(w.at("startOffset"), f))
 		j.use(j.expr(w.at("endOffset"), f))
 	}
@@ -184,19 +187,78 @@ func (j *judge1) conditions(t *tree, f *frame) {
 	}
 }
 
-// sorted records the expressions that sort or group clauses refer to.
+// grouped records what GROUP BY refers to, but for what a primary key among it
+// decides.
+func (j *judge1) grouped(clauses []*tree, f *frame) {
+	items := f.referred(clauses)
+	for _, item := range items {
+		if len(f.query.list("groupingSets")) > 0 || !j.decided(item, items, f) {
+			j.useItem(item, f)
+		}
+	}
+}
+
+// sorted records what rows are sorted by, but for what a primary key before it
+// decides.
 func (j *judge1) sorted(clauses []*tree, f *frame) {
+	items := f.referred(clauses)
+	for i, item := range items {
+		if !j.decided(item, items[:i], f) {
+			j.useItem(item, f)
+		}
+	}
+}
+
+// distinct records what DISTINCT compares.
+func (j *judge1) distinct(clauses []*tree, f *frame) {
+	for _, item := range f.referred(clauses) {
+		j.useItem(item, f)
+	}
+}
+
+// referred are the places in the target list that sort or group clauses refer to.
+func (f *frame) referred(clauses []*tree) []int {
+	var items []int
 	for _, c := range clauses {
 		for i, t := range f.query.list("targetList") {
 			if t.number("ressortgroupref") == c.number("tleSortGroupRef") {
-				if f.query.at("setOperations") != nil {
-					j.use(j.columns(f)[i])
-					continue
-				}
-				j.use(j.expr(t.at("expr"), f))
+				items = append(items, i)
 			}
 		}
 	}
+	return items
+}
+
+func (j *judge1) useItem(item int, f *frame) {
+	if f.query.at("setOperations") != nil {
+		j.use(j.columns(f)[item])
+		return
+	}
+	j.use(j.expr(f.query.list("targetList")[item].at("expr"), f))
+}
+
+// decided reports whether an item is a column of a table whose whole primary key
+// is among others.
+func (j *judge1) decided(item int, others []int, f *frame) bool {
+	v := f.query.list("targetList")[item].at("expr")
+	if v.name() != "VAR" || f.query.at("setOperations") != nil {
+		return false
+	}
+	rte := f.up(v.number("varlevelsup")).table(v.number("varno"))
+	if rte.number("rtekind") != tableRelation || v.number("varattno") <= 0 {
+		return false
+	}
+	key := j.server.primaryKey(rte.oid("relid"))
+	for _, att := range key {
+		found := slices.ContainsFunc(others, func(other int) bool {
+			k := f.query.list("targetList")[other].at("expr")
+			return k.name() == "VAR" && k.number("varno") == v.number("varno") && k.number("varlevelsup") == v.number("varlevelsup") && k.number("varattno") == att
+		})
+		if !found || att == v.number("varattno") {
+			return false
+		}
+	}
+	return len(key) > 0
 }
 
 // modifications records what INSERT, UPDATE and MERGE write.

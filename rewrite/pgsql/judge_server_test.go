@@ -25,6 +25,7 @@ type judgeServer struct {
 	operators map[uint32]string
 	generated map[origin]*tree
 	types     map[uint32]string
+	keys      map[uint32][]int
 }
 
 // functionFacts are what the judge must know of a function.
@@ -58,6 +59,7 @@ func (s *judgeServer) forget() {
 	s.functions = map[uint32]functionFacts{}
 	s.operators = map[uint32]string{}
 	s.generated = map[origin]*tree{}
+	s.keys = map[uint32][]int{}
 	s.types = map[uint32]string{}
 }
 
@@ -177,6 +179,27 @@ func (s *judgeServer) generatedAs(o origin) *tree {
 		s.generated[o] = t
 	}
 	return t
+}
+
+// primaryKey are the columns under which a relation has one row at most, none
+// when there are no such.
+func (s *judgeServer) primaryKey(rel uint32) []int {
+	key, known := s.keys[rel]
+	if !known {
+		text := s.text(fmt.Sprintf(`SELECT pg_catalog.array_to_string(k.conkey, ' ') FROM pg_catalog.pg_constraint k
+			JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
+			WHERE k.contype OPERATOR(pg_catalog.=) 'p' AND NOT k.condeferrable AND c.oid OPERATOR(pg_catalog.=) %d
+			AND (c.relkind OPERATOR(pg_catalog.=) 'p' OR NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid))`, rel))
+		for _, word := range strings.Fields(text) {
+			att, err := strconv.Atoi(word)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			key = append(key, att)
+		}
+		s.keys[rel] = key
+	}
+	return key
 }
 
 func (s *judgeServer) function(oid uint32) functionFacts {

@@ -18,26 +18,29 @@ func (r *resolver) query(n *pg.Node, outer *queryLevel) []column {
 	l := outer.under()
 	switch q := n.Node.(type) {
 	case *pg.Node_SelectStmt:
-		return knownTypes(r.selectStmt(q.SelectStmt, l))
+		return leaveQuery(r.selectStmt(q.SelectStmt, l))
 	case *pg.Node_InsertStmt:
-		return knownTypes(r.insert(q.InsertStmt, l))
+		return leaveQuery(r.insert(q.InsertStmt, l))
 	case *pg.Node_UpdateStmt:
-		return knownTypes(r.update(q.UpdateStmt, l))
+		return leaveQuery(r.update(q.UpdateStmt, l))
 	case *pg.Node_DeleteStmt:
-		return knownTypes(r.delete(q.DeleteStmt, l))
+		return leaveQuery(r.delete(q.DeleteStmt, l))
 	case *pg.Node_MergeStmt:
-		return knownTypes(r.merge(q.MergeStmt, l))
+		return leaveQuery(r.merge(q.MergeStmt, l))
 	}
 	r.unsupported("this kind of query")
 	return nil
 }
 
-// knownTypes makes text of literals that nothing gave a type to.
-func knownTypes(columns []column) []column {
+// leaveQuery makes of the columns of a query what another query knows of them:
+// literals that nothing gave a type to are text, and which row of which table a
+// value comes from is not known any more.
+func leaveQuery(columns []column) []column {
 	for i := range columns {
 		if columns[i].value.typ == "unknown" {
 			columns[i].value.typ = "text"
 		}
+		columns[i].value.scan = nil
 	}
 	return columns
 }
@@ -67,9 +70,7 @@ func (r *resolver) plainSelect(s *pg.SelectStmt, l *queryLevel) []column {
 	r.fromClause(s.FromClause, l)
 	columns := r.targets(s.TargetList, l)
 	r.condition(s.WhereClause, l, "where")
-	for _, n := range s.GroupClause {
-		r.groupBy(n, columns, l)
-	}
+	r.groupBy(s.GroupClause, columns, l)
 	r.condition(s.HavingClause, l, "having")
 	for _, n := range s.WindowClause {
 		r.window(n.GetWindowDef(), l)
@@ -157,32 +158,45 @@ func (r *resolver) star(n *pg.Node, l *queryLevel) ([]column, bool) {
 	return nil, false
 }
 
-// groupBy records GROUP BY: an output column by number, a column, an output
-// column by name, or an expression.
-func (r *resolver) groupBy(n *pg.Node, columns []column, l *queryLevel) {
-	if set := n.GetGroupingSet(); set != nil {
-		for _, item := range set.Content {
-			r.groupBy(item, columns, l)
-		}
+// groupBy records GROUP BY.
+func (r *resolver) groupBy(nodes []*pg.Node, columns []column, l *queryLevel) {
+	plain := !slices.ContainsFunc(nodes, func(n *pg.Node) bool { return n.GetGroupingSet() != nil || n.GetRowExpr() != nil })
+	var values []value
+	for _, n := range nodes {
+		values = r.groupKeys(values, n, columns, l)
+	}
+	if plain {
+		r.useGrouping(values)
 		return
 	}
+	for _, v := range values { // a set may be without the key of another
+		r.use(v, "group by")
+	}
+}
+
+// groupKeys adds what one item of GROUP BY stands for: an output column by
+// number, a column, an output column by name, an expression, or several of them.
+func (r *resolver) groupKeys(values []value, n *pg.Node, columns []column, l *queryLevel) []value {
+	items := n.GetGroupingSet().GetContent()
 	if row := n.GetRowExpr(); row != nil {
-		for _, item := range row.Args {
-			r.groupBy(item, columns, l)
-		}
-		return
+		items = row.Args
+	}
+	for _, item := range items {
+		values = r.groupKeys(values, item, columns, l)
+	}
+	if n.GetGroupingSet() != nil || n.GetRowExpr() != nil {
+		return values
 	}
 	if c := n.GetColumnRef(); c != nil && len(c.Fields) == 1 {
 		if name := c.Fields[0].GetString_().GetSval(); name != "" {
 			if _, ok := l.from.find(name); !ok {
 				if v, ok := outputNamed(columns, name); ok {
-					r.use(v, "group by")
-					return
+					return append(values, v)
 				}
 			}
 		}
 	}
-	r.use(r.ordinal(n, columns, l), "group by")
+	return append(values, r.ordinal(n, columns, l))
 }
 
 // ordinal is an expression, or the output column that an integer stands for.
@@ -206,17 +220,20 @@ func outputNamed(columns []column, name string) (value, bool) {
 // orderBy records ORDER BY and DISTINCT ON: an output column by name or by
 // number, or an expression.
 func (r *resolver) orderBy(nodes []*pg.Node, columns []column, l *queryLevel, clause string) {
+	values := make([]value, 0, len(nodes))
 	for _, n := range nodes {
 		sort := n.GetSortBy()
 		if sort != nil {
 			n = sort.Node
 		}
 		v := r.sortKey(n, columns, l)
-		r.use(v, clause)
 		if len(sort.GetUseOp()) > 0 {
 			r.operatorFunctions(sort.UseOp, []value{v, v})
+			v.scan = nil // by another order than the key's
 		}
+		values = append(values, v)
 	}
+	r.useOrder(values, clause)
 }
 
 func (r *resolver) sortKey(n *pg.Node, columns []column, l *queryLevel) value {

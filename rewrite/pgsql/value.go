@@ -8,6 +8,7 @@ import (
 type value struct {
 	rewrite.Value
 	exact    bool      // all of Plain is one column's own value: not one of several, not a branch
+	scan     *scan     // whose row it is taken from, when exact and the query itself reads the table
 	constant bool      // a literal or a parameter, through casts
 	text     string    // the literal, when it is a string
 	literal  bool      // text holds

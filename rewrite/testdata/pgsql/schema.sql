@@ -35,3 +35,10 @@ CREATE FUNCTION hr.explains() RETURNS SETOF text LANGUAGE plpgsql AS $$ DECLARE 
 -- A rule returns what it likes under the names of the view.
 CREATE VIEW hr.team_names AS SELECT id, title FROM hr.team;
 CREATE RULE made AS ON INSERT TO hr.team_names DO INSTEAD INSERT INTO hr.team (id, title) VALUES (new.id, new.title) RETURNING id, mobile;
+-- Primary keys which tell rows apart, and which do not.
+CREATE TABLE hr.seat (room int, place int, holder text, PRIMARY KEY (room, place));
+CREATE TABLE hr.seat_later (id int PRIMARY KEY DEFERRABLE, holder text);
+CREATE TABLE hr.seat_parent (id int PRIMARY KEY, holder text);
+CREATE TABLE hr.seat_child () INHERITS (hr.seat_parent);
+CREATE TABLE hr.seat_part (id int, holder text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE hr.seat_part_1 PARTITION OF hr.seat_part FOR VALUES FROM (0) TO (1000);
