@@ -69,6 +69,7 @@ type Statement struct {
 	Copy    *CopyFormat
 	Query   *Statement // DECLARE's, EXPLAIN's and PREPARE's own statement
 	Writes  []Write
+	Short   []Short
 
 	Opaque   bool // nothing is known of it
 	Routines bool // calls user-written functions
@@ -97,6 +98,17 @@ type Flow struct {
 	Value  Value
 	Into   string // for people: "table copy", "a file", "public.orders.remark"
 }
+
+// A Short is a parameter that an expression adds to other values. It must be no
+// longer than LongestShort where these are protected: whether the result is too long
+// for the server would tell how long they are.
+type Short struct {
+	Param  int // from 1
+	Beside Value
+}
+
+// LongestShort is how many bytes a Short has at most.
+const LongestShort = 64 << 10
 
 // A Write is a column of a table that the statement writes, for the write-back
 // guard and because a violated constraint quotes the whole row.

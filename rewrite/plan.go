@@ -54,10 +54,25 @@ func (f *CopyFormat) Quotes(column string) bool {
 
 // A Guard names a parameter that is written into a column which the role sees
 // masked: a value that looks like the mask's output must not overwrite the real one.
+// One without a mask must be no longer than LongestShort.
 type Guard struct {
 	Param  int // from 1
 	Column string
 	Mask   masking.Mask
+}
+
+// Check refuses a parameter's value that the guard forbids.
+func (g *Guard) Check(text []byte) *Refusal {
+	switch {
+	case g.Mask != nil && masking.LooksMasked(g.Mask, string(text)):
+		return WriteBack(g.Column)
+	case g.Mask == nil && len(text) > LongestShort:
+		return &Refusal{
+			Code: CodeFallible, Message: "a parameter this long may not be put together with column " + g.Column,
+			Hint: "Whether the result is too long for the server would tell how long the value is.",
+		}
+	}
+	return nil
 }
 
 // An Output is one result column.

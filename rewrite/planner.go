@@ -159,6 +159,9 @@ func (d *decision) statement(st *Statement) {
 	for _, w := range st.Writes {
 		d.write(w)
 	}
+	for _, s := range st.Short {
+		d.short(s)
+	}
 	for _, c := range st.Alters {
 		d.alter(c)
 	}
@@ -372,6 +375,18 @@ func (d *decision) write(w Write) {
 	}
 	if w.Literal && masking.LooksMasked(mask, w.Text) {
 		d.refuse(WriteBack(w.Target.Name.String()))
+	}
+}
+
+// short guards a parameter that stands beside protected values.
+func (d *decision) short(s Short) {
+	for source, derived := range s.Beside.Sources {
+		for _, p := range d.protections(source, derived) {
+			if d.scope.Role.Mask(p.label) != nil {
+				d.plan.Guards = append(d.plan.Guards, Guard{Param: s.Param, Column: p.column.Name.String()})
+				return
+			}
+		}
 	}
 }
 

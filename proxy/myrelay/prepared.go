@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"sqlveil/masking"
 	"sqlveil/protocol"
 	"sqlveil/protocol/mywire"
 	"sqlveil/proxy/session"
@@ -208,8 +207,12 @@ func (c *conn) guarded(st *statement, p *session.Prepared, body []byte) error {
 			}
 			text, ok = parameter.AppendText(nil)
 		}
-		if !ok || masking.LooksMasked(g.Mask, string(text)) {
-			return c.session.RefuseMessage(session.WriteBack(g))
+		why := g.Check(text)
+		if !ok {
+			why = session.WriteBack(g)
+		}
+		if why != nil {
+			return c.session.RefuseMessage(why)
 		}
 	}
 	return nil

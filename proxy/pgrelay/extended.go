@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 
-	"sqlveil/masking"
 	"sqlveil/protocol"
 	"sqlveil/protocol/pgwire"
 	"sqlveil/proxy/session"
@@ -172,8 +171,8 @@ func (u *up) guarded(p *session.Prepared, m *pgwire.Bind, long bool) *session.Re
 			continue
 		}
 		// The binary format of a text is the text.
-		if masking.LooksMasked(g.Mask, string(m.Parameters[g.Param-1])) {
-			return session.WriteBack(g)
+		if why := g.Check(m.Parameters[g.Param-1]); why != nil {
+			return why
 		}
 	}
 	return nil

@@ -117,7 +117,8 @@ func serverRefusal(e *ServerError) *Refusal {
 	return &Refusal{Code: rewrite.CodeUnknownName, SQLState: e.SQLState, Message: e.Message}
 }
 
-// WriteBack refuses a masked value that would be written over the real one.
+// WriteBack refuses a value that cannot be read and might be a masked one, to be
+// written over the real one.
 func WriteBack(g *Guard) *Refusal { return rewrite.WriteBack(g.Column) }
 
 // TooLong refuses a text that is too long to be planned.

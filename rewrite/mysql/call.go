@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -24,7 +23,7 @@ func (r *resolver) call(f *ast.FuncCallExpr, l *level) value {
 		return r.choice(args)
 	}
 	j, known := judge(name)
-	if !known {
+	if !known || r.foreign(name) {
 		return r.routineCall("", f.FnName.O, args)
 	}
 	r.st.Effect.Numbered = r.st.Effect.Numbered || name == "last_insert_id" && len(args) > 0
@@ -34,6 +33,23 @@ func (r *resolver) call(f *ast.FuncCallExpr, l *level) value {
 		out = derived(out, r.routineCall("", f.FnName.O, args))
 	}
 	return out
+}
+
+// foreign says whether what the parser takes for a call is none on this server,
+// but a column: the parser knows some functions without parentheses.
+func (r *resolver) foreign(name string) bool {
+	if r.mode.flavour != flavourTiDB && strings.HasPrefix(name, "tidb_") {
+		return true
+	}
+	if name != "current_role" || r.mode.flavour == flavourMariaDB {
+		return false
+	}
+	for i := range r.in.tokens {
+		if r.in.word(i, name) && !r.in.word(i+1, "(") {
+			return true
+		}
+	}
+	return false
 }
 
 // A specialCall is a function that does not merely compute from its arguments.
@@ -65,6 +81,7 @@ func init() {
 		"nextval":      {1, (*resolver).sequenceCall},
 		"lastval":      {1, (*resolver).sequenceCall},
 		"setval":       {1, (*resolver).sequenceCall},
+		"char_func":    {1, (*resolver).charCall},
 		"values":       {1, (*resolver).valuesCall},
 		valueName:      {1, (*resolver).valuesCall},
 	}
@@ -258,6 +275,17 @@ func (r *resolver) rowCountCall(*ast.FuncCallExpr, *level) value {
 	return value{Value: rewrite.Of(changedRows), exact: true, kind: typeInteger}
 }
 
+// charCall is CHAR(number, ... [USING charset]): numbers that are no character of
+// it make a warning and NULL.
+func (r *resolver) charCall(f *ast.FuncCallExpr, l *level) value {
+	args := r.exprs(f.Args, l)
+	out := r.judged(functions["char_func"], "char_func", args)
+	if !args[len(args)-1].null {
+		r.fallible(out)
+	}
+	return out
+}
+
 // sequenceCall is NEXT VALUE FOR and its like: a sequence holds no one's data,
 // but a value put into it could be read by others.
 func (r *resolver) sequenceCall(f *ast.FuncCallExpr, l *level) value {
@@ -297,9 +325,7 @@ func (r *resolver) judged(j judgement, name string, args []value) value {
 			Hint: "Select from the tables themselves.",
 		})
 	}
-	huge := false
 	for i, a := range args {
-		huge = huge || a.huge
 		out.certain = out.certain && a.certain
 		if j.sink {
 			r.sink(a, name)
@@ -314,23 +340,9 @@ func (r *resolver) judged(j judgement, name string, args []value) value {
 			out.digits++
 		}
 	}
-	out.huge = j.huge && !shortLiteral(args) || out.huge
-	if huge { // a result that is too long is NULL
-		r.fallible(out)
-	}
+	out.length = grown(name, args)
+	r.bounded(name, args, out)
 	return out
-}
-
-// longestLiteral is the length up to which a string that a function makes is
-// nothing that could reach the server's limits.
-const longestLiteral = 1 << 16
-
-// shortLiteral says whether the length that a function is asked for is a small
-// constant.
-func shortLiteral(args []value) bool {
-	return slices.ContainsFunc(args, func(a value) bool {
-		return a.literal && a.kind == typeInteger && len(a.text) < len(itoa(longestLiteral))
-	})
 }
 
 // fits says whether an argument can go in without that its value may show as an
@@ -390,7 +402,10 @@ func (r *resolver) aggregated(name string, args []value) value {
 		return r.unsupported("function " + name)
 	}
 	for _, v := range args {
-		if a.numeric {
+		switch {
+		case strings.HasPrefix(name, "bit_"):
+			r.integral(v)
+		case a.numeric:
 			r.numeric(v)
 		}
 	}

@@ -82,6 +82,7 @@ type Column struct {
 	digits    int       // before the decimal point, of an exact number; 0 when unknown
 	scale     int       // behind it
 	unsigned  bool      // a number that has no sign
+	length    int       // of a text: most characters, 0 when its type does not say
 	hidden    bool      // INVISIBLE: found by its name, not by *
 	generated string    // the expression that it is computed by
 	from      []*Column // and the columns in that

@@ -249,7 +249,7 @@ func (r *resolver) numeric(v value) {
 // The digits within which numbers of the server never overflow.
 const (
 	integerDigits = 18 // BIGINT
-	decimalDigits = 60 // DECIMAL
+	decimalDigits = 40 // DECIMAL, with room for sums
 )
 
 // arithmetic is + - * / DIV %. A result that does not fit its type is an error,

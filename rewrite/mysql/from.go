@@ -129,7 +129,8 @@ func (r *resolver) generated(c *Column) value {
 
 func columnValue(c *Column) value {
 	return value{
-		Value: rewrite.Of(&c.TableColumn), exact: true, kind: c.kind, digits: c.digits, scale: c.scale, unsigned: c.unsigned, certain: c.notNull, calm: true,
+		Value: rewrite.Of(&c.TableColumn), exact: true, kind: c.kind, digits: c.digits, scale: c.scale, unsigned: c.unsigned, length: c.length,
+		certain: c.notNull, calm: true,
 	}
 }
 
@@ -161,7 +162,7 @@ func (r *resolver) viewColumns(rel *Relation) []column {
 		// The view's own column may carry a label of its own.
 		v.Plain = append(slices.Clip(v.Plain), rewrite.Source{Column: &c.TableColumn})
 		if v.kind == typeUnknown {
-			v.kind, v.digits, v.scale, v.unsigned = c.kind, c.digits, c.scale, c.unsigned
+			v.kind, v.digits, v.scale, v.unsigned, v.length = c.kind, c.digits, c.scale, c.unsigned, c.length
 		}
 		out[i] = column{name: c.Name.Name, value: v, hidden: c.hidden}
 	}
@@ -220,6 +221,9 @@ func (r *resolver) join(j *ast.Join, l *level) *namespace {
 		using = append(using, c.Name.O)
 	}
 	if j.NaturalJoin {
+		if unsureNames(left.columns) || unsureNames(right.columns) {
+			r.unsupported("a natural join of columns whose names servers make differently")
+		}
 		using = commonNames(left, right)
 	}
 	out.columns = r.mergeColumns(left, right, using, j)

@@ -11,7 +11,6 @@ type judgement struct {
 	like    bool // returns a value of its first argument's type
 	refused bool // reads tables, files or other sessions by itself
 	sink    bool // what goes in can be seen outside of the statement, or takes time
-	huge    bool // may return a string of any length
 	total   bool // is NULL only where an argument is
 }
 
@@ -29,7 +28,7 @@ type judgement struct {
 //
 // The letter behind it is the type of what comes out (t text, b bytes, i integer,
 // f float, n decimal, d date, m time, j JSON, a that of the first argument, - any),
-// and then ! stands for refused, $ for a sink, + for huge.
+// and then ! stands for refused, $ for a sink.
 //
 // https://dev.mysql.com/doc/refman/9.1/en/built-in-function-reference.html
 // https://mariadb.com/kb/en/function-and-operator-reference/
@@ -45,9 +44,9 @@ ttn>t substring_index
 tnnt>t insert insert_func
 tn>t left right
 tn>t substring substr mid
-x>t+ lpad rpad
-tx>t+ repeat
-x>t+ space
+x>t lpad rpad
+tx>t repeat
+x>t space
 xt>t elt
 t>t translate
 x>t make_set
@@ -151,7 +150,7 @@ func judgements() map[string]judgement {
 		args, result, _ := strings.Cut(words[0], ">")
 		j := judgement{
 			args: args, returns: resultKinds[result[0]], like: result[0] == 'a',
-			sink: strings.Contains(result, "$"), huge: strings.Contains(result, "+"), total: !strings.ContainsAny(args, "xdj"),
+			sink: strings.Contains(result, "$"), total: !strings.ContainsAny(args, "xdj"),
 		}
 		for _, name := range words[1:] {
 			name, refused := strings.CutSuffix(name, "!")

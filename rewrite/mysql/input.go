@@ -69,10 +69,21 @@ func (in *input) add(t token) {
 		in.fault = errOdd
 	case t.kind == tokenQuoted && in.raw[t.start] == '"' && strings.ContainsAny(in.raw[t.start+1:t.end-1], "`\"\\"):
 		in.fault = errOdd
+	case t.kind == tokenQuoted && in.oddName(in.raw[t.start+1:t.end-1]), t.kind == tokenWord && in.oddName(in.raw[t.start:t.end]):
+		in.fault = errOdd
 	case t.kind == tokenParam:
 		in.params[t.start] = len(in.params) + 1
 	}
 	in.tokens = append(in.tokens, t)
+}
+
+// oddName says whether a server may take a name in the text for another one than
+// we do. In most character sets of one byte, which is a letter is not known here.
+func (in *input) oddName(name string) bool {
+	if isASCII(name) {
+		return oddName(name)
+	}
+	return oddName(name) || !strings.HasPrefix(in.mode.charset, "utf8") && in.mode.charset != "gbk"
 }
 
 // part is a part of the statement, by tokens, as a statement of its own.
@@ -204,6 +215,19 @@ func (in *input) identifier(at int) (name string, ok bool) {
 func (in *input) literalIn(from, to int) bool {
 	for _, t := range in.written {
 		if t.start >= from && t.end <= to && (t.kind == tokenString || t.kind == tokenNumber) {
+			return true
+		}
+	}
+	return false
+}
+
+// quotes says whether a name may be written as a string in the statement.
+func (in *input) quotes(name string) bool {
+	for _, t := range in.written {
+		if t.kind != tokenString {
+			continue
+		}
+		if text := in.raw[t.start+1 : t.end-1]; text == name || strings.ContainsAny(text, "\\'\"") {
 			return true
 		}
 	}

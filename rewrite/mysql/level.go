@@ -76,37 +76,49 @@ func (l *level) local(name string) (value, bool) {
 
 // column resolves a bare name: a variable of the stored program around, else a
 // column, innermost query first. In the queries around, a name may stand for a
-// column of their select list as well.
+// column of their select list as well. Where a column's name is a guess, the name
+// may be its own or that of another further out: the value is either's.
 func (l *level) column(name string) (value, bool) {
 	if v, ok := l.local(name); ok {
 		return v, true
 	}
-	for at := l; at != nil; at = at.outer {
-		v, ok := find(at.from.columns, name)
-		if at != l {
-			if alias, also := find(at.aliases, name); also && ok {
-				return either(v, alias), true
-			} else if also {
-				return alias, true
-			}
+	var out value
+	found := absent
+	note := func(v value, is certainty) {
+		switch {
+		case is == absent:
+			return
+		case found == absent:
+			out = v
+		default:
+			out = either(out, v)
 		}
-		if ok {
-			return v, true
+		found = max(found, is)
+	}
+	for at := l; at != nil && found < sure; at = at.outer {
+		note(lookUp(at.from.columns, name))
+		if at != l {
+			note(lookUp(at.aliases, name))
 		}
 	}
-	return value{}, false
+	return out, found >= likely
 }
 
 // table resolves a table name that qualifies a column, innermost query first.
 func (r *resolver) table(l *level, schema, name string) *table {
 	for ; l != nil; l = l.outer {
 		for _, t := range l.from.tables {
-			if r.sameName(t.name, name) && (schema == "" || t.schema != "" && r.sameName(t.schema, schema)) {
+			if r.named(t, schema, name) {
 				return t
 			}
 		}
 	}
 	return nil
+}
+
+// named says whether a table is what a name with or without a database stands for.
+func (r *resolver) named(t *table, schema, name string) bool {
+	return r.sameName(t.name, name) && (schema == "" || t.schema != "" && r.sameName(t.schema, schema))
 }
 
 // sameName compares the names of tables, aliases and databases by the server's rule.

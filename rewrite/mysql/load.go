@@ -203,6 +203,7 @@ func newColumn(rel *Relation, name, dataType, columnType string) *Column {
 			Name: masking.Column{Database: rel.Schema, Table: rel.Name, Name: name}, Type: columnType, System: rel.System, View: rel.Kind == View,
 		},
 		kind:     kindOf(dataType),
+		length:   lengthOf(columnType),
 		unsigned: strings.Contains(strings.ToLower(columnType), "unsigned"),
 	}
 }

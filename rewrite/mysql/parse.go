@@ -28,7 +28,7 @@ var (
 	errNUL    = errors.New("it holds a NUL byte")
 	errBroken = errors.New("a quote or comment does not end")
 	errForm   = errors.New("it is of a form that is not known")
-	errOdd    = errors.New("it holds a name or number that servers read differently; write names in backquotes")
+	errOdd    = errors.New("it holds a name or number that servers read differently; write names in backquotes and without special letters")
 )
 
 // A tooComplexError says which bound a text breaks.

@@ -50,6 +50,9 @@ func (r *resolver) prepare() {
 	r.st.Inert = true
 	r.st.Effect.Prepared = s.SQLText
 	r.st.Query = r.inner(in)
+	for _, s := range r.st.Query.Short { // EXECUTE ... USING @name: how long that is, nobody sees
+		r.fallible(value{Value: s.Beside})
+	}
 }
 
 // execute is EXECUTE name USING values.

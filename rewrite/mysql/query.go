@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -98,12 +99,13 @@ func (r *resolver) fields(list *ast.FieldList, l *level) []column {
 			continue
 		}
 		l.aliases = columns
-		v := r.expr(f.Expr, l)
-		name := f.AsName.O
-		if name == "" {
-			name = r.fieldName(f)
+		c := column{name: f.AsName.O, value: r.expr(f.Expr, l)}
+		if r.checkName(c.name); c.name == "" {
+			c.name, c.guess = r.fieldName(f)
+		} else if r.in.quotes(c.name) {
+			r.st.LiteralFree = false
 		}
-		columns = append(columns, column{name: name, value: v})
+		columns = append(columns, c)
 	}
 	return columns
 }
@@ -113,9 +115,15 @@ func (r *resolver) star(w *ast.WildCardField, l *level) []column {
 	if w.Table.O == "" {
 		return visible(l.from.columns)
 	}
-	inner := &level{from: l.from}
-	if t := r.table(inner, w.Schema.O, w.Table.O); t != nil {
-		return visible(t.columns)
+	var columns []column
+	found := false
+	for _, t := range l.from.tables { // those of one name in two databases as well
+		if r.named(t, w.Schema.O, w.Table.O) {
+			columns, found = append(columns, visible(t.columns)...), true
+		}
+	}
+	if found {
+		return columns
 	}
 	r.unknown(rewrite.Refusal{Code: rewrite.CodeUnknownName, SQLState: "42S02", Message: "Unknown table '" + w.Table.O + "'"})
 	return nil
@@ -123,8 +131,10 @@ func (r *resolver) star(w *ast.WildCardField, l *level) []column {
 
 // fieldName is the name that the server gives to a column without one: that of
 // the column as it is written (of a merged view's or subquery's column the case may
-// be another), the text of a literal, else the expression as it is written.
-func (r *resolver) fieldName(f *ast.SelectField) string {
+// be another), the text of a literal, else the expression as it is written. guess
+// says that servers differ in how they write it: some leave out comments and
+// signs, or cut it.
+func (r *resolver) fieldName(f *ast.SelectField) (name string, guess bool) {
 	e := f.Expr
 	for {
 		p, ok := e.(*ast.ParenthesesExpr)
@@ -134,29 +144,34 @@ func (r *resolver) fieldName(f *ast.SelectField) string {
 		e = p.Expr
 	}
 	if c, ok := e.(*ast.ColumnNameExpr); ok {
-		return c.Name.Name.O
-	}
-	if v, ok := stringLiteral(e); ok {
-		r.st.LiteralFree = false
-		return v
+		return c.Name.Name.O, false
 	}
 	start := r.base + f.Offset
 	end := start + len(f.OriginalText())
 	for start > 0 && isWordPart(r.in.raw[start]) && isWordPart(r.in.raw[start-1]) { // spelled shorter for the parser
 		start--
 	}
+	if v, ok := stringLiteral(e); ok {
+		r.st.LiteralFree = false
+		return v, oddName(v) || v != strings.Trim(r.in.raw[start:end], `'"`)
+	}
 	if r.depth == 0 && r.in.literalIn(start, end) {
 		r.st.LiteralFree = false
 	}
-	name := r.in.bare(start, end)
+	name = r.in.bare(start, end)
+	guess = len(name) > surestName || len(name) != end-start || strings.HasPrefix(name, "+")
 	if utf8.RuneCountInString(name) > longestName {
 		name = string([]rune(name)[:longestName])
 	}
-	return name
+	return name, guess
 }
 
-// longestName is how many characters of an expression name its column.
-const longestName = 255
+// longestName is how many characters of an expression name its column, surestName
+// how many bytes of one do on every server.
+const (
+	longestName = 255
+	surestName  = 200
+)
 
 // groupItem is an expression of GROUP BY: a number stands for an output column,
 // a name for a column of FROM, else for an output column.
@@ -165,11 +180,12 @@ func (r *resolver) groupItem(n ast.ExprNode, columns []column, l *level) value {
 		return v
 	}
 	if c, ok := bareName(n); ok {
-		if v, ok := find(l.from.columns, c); ok {
+		r.use(guessed(columns), "group by")
+		if v, is := lookUp(l.from.columns, c); is == sure {
 			return v
 		}
 		if v, ok := find(columns, c); ok {
-			return v
+			return derived(v, guessed(l.from.columns))
 		}
 	}
 	return r.expr(n, &level{outer: l.outer, with: l.with, from: withAliases(l.from, columns), locals: l.locals})
@@ -223,7 +239,7 @@ func (r *resolver) orderItem(n ast.ExprNode, columns []column, in *level) value 
 			return v
 		}
 	}
-	return r.expr(n, in)
+	return derived(r.expr(n, in), guessed(columns))
 }
 
 func (r *resolver) limit(limit *ast.Limit, l *level) {
@@ -329,8 +345,10 @@ func (r *resolver) cteColumns(c *cte) []column {
 	}
 	c.state = cteResolving
 	inner := &level{outer: c.level.outer, with: c.level.with, from: &namespace{}, locals: c.level.locals}
+	var first []column
 	if c.recursive {
-		c.columns = r.nonRecursive(c, inner)
+		first = r.nonRecursive(c, inner)
+		c.columns = first
 	}
 	for round := 0; ; round++ {
 		columns := named(c, r.query(c.query.Query.Query, inner))
@@ -344,8 +362,24 @@ func (r *resolver) cteColumns(c *cte) []column {
 		}
 		c.columns = columns
 	}
+	if c.recursive {
+		r.recursionFits(c, first)
+	}
 	c.state = cteResolved
 	return c.columns
+}
+
+// recursionFits records where a recursive query's value may be too long or too
+// large for the type that the column has from the first arm: that is an error, or
+// cuts it.
+func (r *resolver) recursionFits(c *cte, first []column) {
+	for i := range c.columns {
+		v := c.columns[i].value
+		if i >= len(first) || len(v.Derived) > 0 || !first[i].value.exact || len(v.Plain) != len(first[i].value.Plain) {
+			r.fallible(v)
+		}
+		c.columns[i].value.length = 0 // it grows from round to round
+	}
 }
 
 // nonRecursive is the first guess at a recursive query's columns: its first arm.

@@ -152,7 +152,7 @@ func (r *resolver) setting(name, text string, known bool, v value, global bool) 
 	switch name {
 	case "sql_mode":
 		r.st.Effect.Path = true
-		r.sqlMode(text, known)
+		r.sqlMode(text, known && (v.kind == typeText || v.kind == typeUnknown)) // a number is a set of bits
 	case "character_set_client", "character_set_results", "character_set_connection":
 		if v.null || !known && name != "character_set_client" {
 			return

@@ -21,7 +21,7 @@ type value struct {
 	null     bool // the literal NULL
 	certain  bool // is never NULL
 	calm     bool // working it out neither warns nor takes time
-	huge     bool // may be a string of any length that the statement chooses
+	length   int  // of a text: most characters, 0 when unknown
 	row      []value
 }
 
@@ -43,11 +43,16 @@ func (v value) columns() []*rewrite.TableColumn {
 
 // either joins the branches of CASE, the arms of UNION, the rows of VALUES.
 func either(a, b value) value {
-	out := value{Value: a.Either(b.Value), huge: a.huge || b.huge, certain: a.certain && b.certain}
+	out := value{Value: a.Either(b.Value), certain: a.certain && b.certain}
+	if n, m := a.characters(), b.characters(); n > 0 && m > 0 {
+		out.length = max(n, m)
+	}
 	switch {
 	case a.null:
-		out.kind, out.digits, out.scale, out.unsigned = b.kind, b.digits, b.scale, b.unsigned
-	case b.null || a.kind == b.kind:
+		out.kind, out.digits, out.scale, out.unsigned, out.length = b.kind, b.digits, b.scale, b.unsigned, b.length
+	case b.null:
+		out.kind, out.digits, out.scale, out.unsigned, out.length = a.kind, a.digits, a.scale, a.unsigned, a.length
+	case a.kind == b.kind:
 		out.kind, out.digits, out.scale, out.unsigned = a.kind, a.digits, a.scale, a.unsigned
 	}
 	if a.kind == b.kind && !a.null && !b.null {
@@ -66,7 +71,6 @@ func derived(vs ...value) value {
 	var out value
 	for _, v := range vs {
 		out.Value = out.Into(v.Value)
-		out.huge = out.huge || v.huge
 	}
 	return out
 }
@@ -80,6 +84,7 @@ func (v value) of(kind typeKind) value {
 // opaque is v as a part of the statement that cannot be looked into any more:
 // no literal, no column itself.
 func (v value) opaque() value {
+	v.length = v.characters()
 	v.exact, v.constant, v.literal, v.param, v.null = false, false, false, 0, false
 	return v
 }
@@ -99,6 +104,7 @@ type column struct {
 	name   string
 	value  value
 	hidden bool // found by name, not by *
+	guess  bool // the server may name it otherwise
 }
 
 // A table is what one name in FROM stands for.
@@ -114,19 +120,56 @@ func (t *table) find(name string) (value, bool) { return find(t.columns, name) }
 // find returns the column of that name, in any case, and whether there is one.
 // Of several, which the server would call ambiguous, it is any.
 func find(columns []column, name string) (value, bool) {
+	v, is := lookUp(columns, name)
+	return v, is >= likely
+}
+
+// certainty says whether a name is one of some columns.
+type certainty uint8
+
+const (
+	absent   certainty = iota
+	possible           // a column is there whose name the server makes by itself
+	likely             // such a column has the name, as far as can be told
+	sure
+)
+
+// lookUp returns what a name may stand for among columns: those of that name, in
+// any case, and those whose name is a guess.
+func lookUp(columns []column, name string) (value, certainty) {
 	var out value
-	found := false
+	is := absent
 	for _, c := range columns {
-		if !strings.EqualFold(c.name, name) {
+		this := absent
+		switch same := strings.EqualFold(c.name, name); {
+		case same && !c.guess:
+			this = sure
+		case same:
+			this = likely
+		case c.guess:
+			this = possible
+		default:
 			continue
 		}
-		if found {
+		if is == absent {
+			out = c.value
+		} else {
 			out = either(out, c.value)
-			continue
 		}
-		out, found = c.value, true
+		is = max(is, this)
 	}
-	return out, found
+	return out, is
+}
+
+// guessed is the value of all columns whose names are guesses.
+func guessed(columns []column) value {
+	var out value
+	for _, c := range columns {
+		if c.guess {
+			out = derived(out, c.value)
+		}
+	}
+	return out
 }
 
 // visible are the columns that * stands for.

@@ -76,6 +76,7 @@ func (r *resolver) assign(t *target, name string, v value) {
 		return
 	}
 	r.written(t.column(name), t.relation.String()+"."+name, v)
+	r.stored(v, columnValue(t.relation.Column(name)))
 }
 
 // written records that v is written to a column.
@@ -242,6 +243,7 @@ func (r *resolver) insertInto(s *ast.InsertStmt, t *target, l *level, alias *row
 	// Expressions see the columns of the row that is being made.
 	in := &level{outer: l.outer, with: l.with, locals: l.locals, from: namespaceOf(t.table)}
 	for _, row := range s.Lists {
+		r.sameCount(len(row), len(names))
 		for i, n := range row {
 			v := r.expr(n, in)
 			if i < len(names) {
@@ -283,6 +285,7 @@ func (r *resolver) counts(as rewrite.Counts) {
 // ON DUPLICATE KEY UPDATE sees of it.
 func (r *resolver) insertRows(n ast.ResultSetNode, t *target, names []string, l *level) *namespace {
 	columns := r.query(n, l)
+	r.sameCount(len(columns), len(names))
 	for i, c := range columns {
 		if i < len(names) {
 			r.assign(t, names[i], c.value)
@@ -296,6 +299,15 @@ func (r *resolver) insertRows(n ast.ResultSetNode, t *target, names []string, l 
 	r.with(s.With, in)
 	r.fromClause(s.From, in)
 	return in.from
+}
+
+// sameCount refuses a row that has another number of columns than what it is
+// written to, unless it has none, which stands for the defaults. The server does,
+// too, if it counts as we do.
+func (r *resolver) sameCount(values, columns int) {
+	if values != columns && values != 0 {
+		r.unknown(rewrite.Refusal{Code: rewrite.CodeUnknownName, SQLState: "21S01", Message: "Column count doesn't match value count"})
+	}
 }
 
 // newRow is the table that an alias of the new row stands for.
@@ -346,6 +358,7 @@ func (r *resolver) assignment(a *ast.Assignment, l *level) assigned {
 	}
 	column := written.Plain[0].Column
 	r.written(column, column.Name.String(), v)
+	r.stored(v, written)
 	return assignedTo(column, v)
 }
 
