@@ -17,7 +17,7 @@ const stars = "***"
 func (email) Name() string { return "email" }
 
 func (email) Append(dst, text []byte, t Type) ([]byte, bool) {
-	if t.Kind != KindText || !utf8.Valid(text) {
+	if t.Kind != KindText || !isUTF8(text) {
 		return Neutral(dst, t)
 	}
 	address := bytes.TrimSpace(text)
@@ -39,9 +39,21 @@ func (email) Append(dst, text []byte, t Type) ([]byte, bool) {
 // isMailbox reports whether text can be the part before the @: whatever is
 // written without blanks.
 func isMailbox(text []byte) bool {
-	return bytes.IndexFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}) < 0
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			if c <= ' ' || c == 0x7f {
+				return false
+			}
+			i++
+			continue
+		}
+		r, width := utf8.DecodeRune(text[i:])
+		if unicode.IsSpace(r) || unicode.IsControl(r) {
+			return false
+		}
+		i += width
+	}
+	return true
 }
 
 // isDomain reports whether text is a host name of at least two labels; anything

@@ -40,7 +40,7 @@ var compoundSurnames = func() map[string]bool {
 func (personName) Name() string { return "name" }
 
 func (personName) Append(dst, text []byte, t Type) ([]byte, bool) {
-	if t.Kind != KindText || !utf8.Valid(text) {
+	if t.Kind != KindText || !isUTF8(text) {
 		return Neutral(dst, t)
 	}
 	name := bytes.TrimSpace(text)
@@ -61,6 +61,9 @@ func (personName) Append(dst, text []byte, t Type) ([]byte, bool) {
 // appendName appends the masked form of name, its stars at most width wide; ok
 // is false when it does not look like a name.
 func appendName(dst, name []byte, width int) (out []byte, ok bool) {
+	if isASCII(name) {
+		return appendWords(dst, name, width)
+	}
 	if first, rest, found := cutMiddleDot(name); found {
 		if !allHan(first) || len(rest) == 0 {
 			return dst, false
@@ -102,46 +105,44 @@ func surnameLen(name []byte, n int) int {
 func appendWords(dst, name []byte, width int) ([]byte, bool) {
 	words := 0
 	for len(name) > 0 {
-		word := name
-		if end := bytes.IndexFunc(name, isWordBreak); end >= 0 {
-			word = name[:end]
-		}
-		name = bytes.TrimLeftFunc(name[len(word):], isWordBreak)
-		if words++; words > mostWords || !isNameWord(word) {
+		end, letters, ok := scanWord(name)
+		if words++; words > mostWords || !ok {
 			return dst, false
 		}
 		if words > 1 {
 			dst = append(dst, ' ')
 		}
-		if letters(word) > 1 {
-			dst = append(dst, word[:prefixLen(word, 1)]...)
+		if letters > 1 {
+			dst = append(dst, name[:prefixLen(name, 1)]...)
 		}
 		dst = append(dst, stars[:width]...)
+		name = bytes.TrimLeftFunc(name[end:], isWordBreak)
 	}
 	return dst, words > 0
 }
 
-func isWordBreak(r rune) bool { return unicode.IsSpace(r) || r == ',' }
+func isWordBreak(r rune) bool { return r == ' ' || r == ',' || unicode.IsSpace(r) }
 
-// isNameWord reports whether word begins with a letter and has nothing in it
+// scanWord returns where the first word of name ends and how many letters it
+// has; ok is false when it does not begin with a letter, or has something in it
 // that names do not have.
-func isNameWord(word []byte) bool {
-	first, _ := utf8.DecodeRune(word)
-	return unicode.IsLetter(first) && bytes.IndexFunc(word, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '\'' && r != '’' && r != '-' && r != '.'
-	}) < 0
-}
-
-func letters(word []byte) int {
-	n := 0
-	for len(word) > 0 {
-		r, width := utf8.DecodeRune(word)
-		if unicode.IsLetter(r) {
-			n++
+func scanWord(name []byte) (end, letters int, ok bool) {
+	for end < len(name) {
+		r, width := rune(name[end]), 1
+		if r >= utf8.RuneSelf {
+			r, width = utf8.DecodeRune(name[end:])
 		}
-		word = word[width:]
+		switch {
+		case 'a' <= r|0x20 && r|0x20 <= 'z', r >= utf8.RuneSelf && unicode.IsLetter(r):
+			letters++
+		case isWordBreak(r):
+			return end, letters, end > 0
+		case letters == 0, r != '\'' && r != '’' && r != '-' && r != '.' && !unicode.IsMark(r):
+			return end, letters, false
+		}
+		end += width
 	}
-	return n
+	return end, letters, letters > 0
 }
 
 func allHan(text []byte) bool {

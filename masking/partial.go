@@ -29,7 +29,7 @@ func newPartial(o *options) Mask {
 func (partial) Name() string { return "partial" }
 
 func (m partial) Append(dst, text []byte, t Type) ([]byte, bool) {
-	if t.Kind != KindText || !utf8.Valid(text) {
+	if t.Kind != KindText || !isUTF8(text) {
 		return Neutral(dst, t)
 	}
 	// A char(n) comes padded with blanks, which are not part of the value.

@@ -11,7 +11,7 @@ import (
 func valid(text []byte, t Type) bool {
 	switch t.Kind {
 	case KindText:
-		return utf8.Valid(text) && bytes.IndexByte(text, 0) < 0 && (t.Length <= 0 || utf8.RuneCount(text) <= t.Length)
+		return isUTF8(text) && bytes.IndexByte(text, 0) < 0 && (t.Length <= 0 || utf8.RuneCount(text) <= t.Length)
 	case KindInteger:
 		return isInteger(text, t)
 	case KindNumeric:
@@ -30,6 +30,19 @@ func valid(text []byte, t Type) bool {
 	}
 	return isTemporal(text, t.Kind)
 }
+
+// isASCII reports whether no byte of text is part of a longer character. For the
+// short values of a database it is cheaper than [utf8.Valid].
+func isASCII(text []byte) bool {
+	var all byte
+	for _, b := range text {
+		all |= b
+	}
+	return all < utf8.RuneSelf
+}
+
+// isUTF8 is [utf8.Valid], faster for what is mostly ASCII.
+func isUTF8(text []byte) bool { return isASCII(text) || utf8.Valid(text) }
 
 func isTemporal(text []byte, kind Kind) bool {
 	switch kind {
