@@ -17,7 +17,11 @@ func (c *Copy) findText(held []byte) (int, error) {
 
 // rewriteText rewrites a line of the text format.
 func (c *Copy) rewriteText(dst, line []byte) ([]byte, error) {
-	return c.rewriteLine(dst, line, c.endOfText, c.appendText)
+	endOf := c.endOfPlain
+	if bytes.IndexByte(line, '\\') >= 0 {
+		endOf = c.endOfText
+	}
+	return c.rewriteLine(dst, line, endOf, c.appendText)
 }
 
 // rewriteLine rewrites the cells of a line whose columns have rewriters, and
@@ -45,18 +49,18 @@ func (c *Copy) rewriteLine(dst, line []byte, endOf func([]byte) int, cell func(d
 	return append(dst, line[kept:]...), nil
 }
 
+// endOfPlain returns where the first cell of a line without backslashes ends.
+func (c *Copy) endOfPlain(line []byte) int {
+	if end := bytes.IndexByte(line, c.options.Delimiter); end >= 0 {
+		return end
+	}
+	return len(line)
+}
+
 // endOfText returns where the first cell of line ends: at a delimiter that no
 // backslash precedes.
 func (c *Copy) endOfText(line []byte) int {
-	end := bytes.IndexByte(line, c.options.Delimiter)
-	if end < 0 {
-		end = len(line)
-	}
-	escape := bytes.IndexByte(line[:end], '\\')
-	if escape < 0 {
-		return end
-	}
-	for i := escape; i < len(line); i++ {
+	for i := 0; i < len(line); i++ {
 		switch line[i] {
 		case c.options.Delimiter:
 			return i
@@ -112,16 +116,22 @@ func appendUnescaped(dst, cell []byte) []byte {
 	return dst
 }
 
+// appendEscaped appends text, what is between two escapes in one piece.
 func (c *Copy) appendEscaped(dst, text []byte) []byte {
-	for _, b := range text {
-		switch n := strings.IndexByte(copyControls, b); {
-		case n >= 0:
-			dst = append(dst, '\\', copyLetters[n])
-		case b == '\\' || b == c.options.Delimiter:
-			dst = append(dst, '\\', b)
-		default:
-			dst = append(dst, b)
+	kept := 0 // text[:kept] has been appended
+	for i, b := range text {
+		if b > '\r' && b != '\\' && b != c.options.Delimiter {
+			continue
 		}
+		n := strings.IndexByte(copyControls, b)
+		switch {
+		case n >= 0:
+			b = copyLetters[n]
+		case b != '\\' && b != c.options.Delimiter:
+			continue
+		}
+		dst = append(append(dst, text[kept:i]...), '\\', b)
+		kept = i + 1
 	}
-	return dst
+	return append(dst, text[kept:]...)
 }
