@@ -82,7 +82,7 @@ func (r *resolver) parsedDefinition(l *level) {
 	if !ok {
 		r.unsupported("this JSON_TABLE")
 	}
-	r.in = cut
+	r.in = cut.typed()
 	node, err := r.parse(prefix, r.in.tokens[from].start, r.in.end)
 	if err != nil {
 		r.unparsed(err)

@@ -21,6 +21,10 @@ func (r *resolver) otherStatement(l *level) (columns []column, rows bool) {
 		r.useDatabase()
 		return nil, false
 	case "BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA":
+		if in.words(0, "XA", "RECOVER") {
+			r.kind("XA RECOVER")
+			return (&showing{columns: words("formatID,gtrid_length,bqual_length,data")}).result(r.mode, false), true
+		}
 		if r.transaction() {
 			return nil, false
 		}

@@ -119,6 +119,9 @@ func (r *resolver) show(l *level) (columns []column, rows bool) {
 	}
 	for _, s := range showings {
 		phrase := strings.Fields(s.phrase)
+		if s.phrase == "STATUS" && r.in.word(at, "STATUS") && r.in.showsCounters(at+1) {
+			s.data = map[string]*rewrite.TableColumn{"Value": shownCounter}
+		}
 		if r.in.words(at, phrase...) {
 			return r.shown(s.result(r.mode, full), at+len(phrase), l), true
 		}
