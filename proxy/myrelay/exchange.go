@@ -32,6 +32,7 @@ const (
 //	first      LOCAL INFILE      localFile, then first
 //	first      column count      columns
 //	columns    as many columns   rows (behind an EOF, where that is not deprecated)
+//	columns    ERR for that EOF  idle
 //	rows       row               rows
 //	rows       EOF, OK           first if more results follow, else idle
 //	rows       ERR               idle

@@ -83,6 +83,31 @@ func (c *rawClient) change(r *rig, user string) {
 	}
 }
 
+// A cursor that cannot be opened is an error behind the columns.
+func TestCursorFails(t *testing.T) {
+	r := newRig(t)
+	for _, user := range []string{"analyst", "dba"} {
+		c := r.raw(user)
+		c.send(mywire.AppendText(nil, mywire.ComStmtPrepare, []byte("SELECT (SELECT id FROM person)")))
+		made, err := mywire.DecodePrepareOK(c.next())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.next()                                                                                          // the column
+		c.next()                                                                                          // EOF
+		c.send(append(mywire.AppendStatement(nil, mywire.ComStmtExecute, made.Statement), 1, 1, 0, 0, 0)) // a read-only cursor
+		c.next()                                                                                          // count
+		c.next()                                                                                          // column
+		if failure, err := mywire.DecodeError(c.next()); err != nil || failure.State != "21000" {
+			t.Fatalf("%s: %v, %v", user, failure, err)
+		}
+		c.send([]byte{byte(mywire.ComPing)})
+		if body := c.next(); body[0] != 0 {
+			t.Errorf("%s: %q", user, body)
+		}
+	}
+}
+
 // The rows of a cursor are masked, whenever they are fetched.
 func TestCursor(t *testing.T) {
 	r := newRig(t)

@@ -212,8 +212,8 @@ func (c *conn) result(a *answer) (phase, error) {
 		}
 	}
 	if !c.agreed.Has(mywire.CapDeprecateEOF) {
-		status, err := c.columnsEnd(a)
-		if err != nil {
+		status, failed, err := c.columnsEnd(a)
+		if err != nil || failed {
 			return idle, err
 		}
 		if a.binary && status.Has(mywire.StatusCursor) {
@@ -237,8 +237,8 @@ func (c *conn) openResult(a *answer, n int) (phase, error) {
 		}
 	}
 	if !c.agreed.Has(mywire.CapDeprecateEOF) {
-		status, err := c.columnsEnd(a)
-		if err != nil {
+		status, failed, err := c.columnsEnd(a)
+		if err != nil || failed {
 			return idle, err
 		}
 		if a.binary && status.Has(mywire.StatusCursor) {
@@ -248,23 +248,28 @@ func (c *conn) openResult(a *answer, n int) (phase, error) {
 	return c.rows(a, &columns{})
 }
 
-// columnsEnd passes on the EOF behind the columns.
-func (c *conn) columnsEnd(a *answer) (mywire.Status, error) {
-	if _, err := c.fromServer(); err != nil {
-		return 0, err
+// columnsEnd passes on the EOF behind the columns, or the error in its place:
+// opening a cursor may fail when the columns have been told.
+func (c *conn) columnsEnd(a *answer) (status mywire.Status, failed bool, err error) {
+	h, err := c.fromServer()
+	if err != nil {
+		return 0, false, err
+	}
+	if mywire.ReplyOf(h) == mywire.ReplyError {
+		return 0, true, c.failed(a)
 	}
 	body, err := c.server.Body(maxReply)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	status, err := mywire.DecodeEOF(body)
+	status, err = mywire.DecodeEOF(body)
 	switch {
 	case err != nil, a.muted:
-		return status, err
+		return status, false, err
 	case a.touches():
-		return status, c.client.Write(mywire.AppendEOF(nil, status))
+		return status, false, c.client.Write(mywire.AppendEOF(nil, status))
 	}
-	return status, c.server.CopyTo(c.client)
+	return status, false, c.server.CopyTo(c.client)
 }
 
 // definitions reads the columns of a result, which alias c.buffer.
