@@ -50,6 +50,11 @@ func (r *rotatingCatalogs) Fresh(ctx context.Context, database string) (rewrite.
 	return r.ask(func(c catalogs) (rewrite.Catalog, error) { return c.Fresh(ctx, database) })
 }
 
+// Verified implements [session.Catalogs].
+func (r *rotatingCatalogs) Verified(ctx context.Context, database string) (rewrite.Catalog, error) {
+	return r.ask(func(c catalogs) (rewrite.Catalog, error) { return c.Verified(ctx, database) })
+}
+
 // Local implements [session.Catalogs].
 func (r *rotatingCatalogs) Local(ctx context.Context, database string, made []rewrite.TemporaryTable, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
 	return r.ask(func(c catalogs) (rewrite.Catalog, error) { return c.Local(ctx, database, made, ask) })

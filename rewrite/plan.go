@@ -16,10 +16,11 @@ type Plan struct {
 	SQL         string // what to send instead of the client's own text, "" for that
 	Start, End  int    // where the statement stands in a text of several, in bytes
 
-	Outputs []Output // the result columns in order; nil when the statement returns none
-	Rows    bool     // the statement returns rows (with perhaps no column)
-	Uses    []Use    // everything read anywhere else: predicates, joins, ordering
-	Objects []Object // the labelled columns the statement touches, for the audit log
+	Outputs  []Output // the result columns in order; nil when the statement returns none
+	Rows     bool     // the statement returns rows (with perhaps no column)
+	Routines bool     // the statement calls user-written functions
+	Uses     []Use    // everything read anywhere else: predicates, joins, ordering
+	Objects  []Object // the labelled columns the statement touches, for the audit log
 
 	Masked  bool     // some output carries a mask
 	Touches bool     // reads a column the role sees masked: the server's diagnostics may quote it

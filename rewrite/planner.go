@@ -146,6 +146,7 @@ func (d *decision) statement(st *Statement) {
 	for _, c := range st.Columns {
 		d.plan.Outputs = append(d.plan.Outputs, d.output(c))
 	}
+	d.plan.Routines = st.Routines
 	for _, fallible := range []bool{false, true} { // where both refuse, the clause says more
 		for _, u := range st.Uses {
 			if (u.In == ClauseFallible) == fallible {

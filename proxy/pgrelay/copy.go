@@ -43,7 +43,11 @@ func (d *down) prepareCopy(e *entry, response pgwire.CopyResponse) (*copyOut, er
 	if format == nil {
 		return nil, &session.MismatchError{Got: len(response.Formats)}
 	}
-	masks, err := d.session.Describe(e.prepared, e.at, make([]session.Origin, len(response.Formats)))
+	origins := make([]session.Origin, len(response.Formats))
+	masks, err := d.session.Describe(e.prepared, e.at, origins)
+	if err == nil && !e.prepared.Vouched(e.at, origins) {
+		err = d.session.Confirm(d.ctx, e.prepared, e.at)
+	}
 	if err != nil || masks == nil {
 		return &copyOut{}, err
 	}

@@ -1,6 +1,7 @@
 package pgrelay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,6 +28,7 @@ type lastWords struct{ state, message string }
 // A down is the pump from the server to the client.
 type down struct {
 	*conn
+	ctx context.Context // of the session, for questions about definitions
 	in  *pgwire.Reader
 	out *pgwire.Writer
 
@@ -47,7 +49,9 @@ type down struct {
 	ascii  bool // the client's encoding is not UTF-8
 }
 
-func (d *down) begin(c *conn) { d.conn, d.in, d.out = c, c.fromServer, c.toClient }
+func (d *down) begin(ctx context.Context, c *conn) {
+	d.conn, d.ctx, d.in, d.out = c, ctx, c.fromServer, c.toClient
+}
 
 // run passes messages on until the server closes the connection, which is io.EOF,
 // or something else ends the session.

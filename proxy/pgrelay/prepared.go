@@ -43,9 +43,10 @@ type portal struct {
 	batch      uint64            // in which its description was asked for last; the up pump's
 	named      session.Portal
 
-	shape   atomic.Pointer[shape]
-	columns *columns       // prepared; the down pump's
-	query   *session.Query // what has begun and is not complete; guarded by flight.mu
+	shape     atomic.Pointer[shape]
+	columns   *columns       // prepared; the down pump's
+	confirmed bool           // what is released is certain to be what was planned; the down pump's
+	query     *session.Query // what has begun and is not complete; guarded by flight.mu
 }
 
 // described says whether the columns are known by the time an Execute sent now is

@@ -100,7 +100,7 @@ func (c *conn) pump(ctx context.Context, stop context.CancelCauseFunc) error {
 	})
 	defer unhook()
 	c.up.begin(c)
-	c.down.begin(c)
+	c.down.begin(ctx, c)
 	c.client.FlushOnWait(c.server)
 	c.server.FlushOnWait(c.client)
 	c.session.Stop(c.shutDown)

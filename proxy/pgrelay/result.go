@@ -14,6 +14,7 @@ import (
 type columns struct {
 	cells    []pgwire.CellRewriter // nil when no cell is to be looked at
 	masked   bool                  // some of them are masked
+	vouched  bool                  // for what is released: see [session.Prepared.Vouched]
 	subjects int64                 // how many columns identify a person
 	count    int64                 // of masked cells that were not counted yet
 	query    *session.Query        // whose rows these are
@@ -134,7 +135,7 @@ func (d *down) prepare(p *session.Prepared, i int, fields []pgwire.FieldDescript
 	if err != nil {
 		return nil, err
 	}
-	c := &columns{}
+	c := &columns{vouched: p.Vouched(i, d.origins)}
 	subjects := p.Subjects(i)
 	if masks == nil && !subjects {
 		return c, nil
@@ -207,7 +208,7 @@ func (d *down) columnsOf(e *entry) (*columns, error) {
 		if d.columns == nil {
 			return nil, errNoColumns
 		}
-		return d.columns, nil
+		return d.columns, d.confirm(e.prepared, e.at, &d.columns.vouched)
 	}
 	b := e.portal
 	if b.columns == nil {
@@ -215,8 +216,19 @@ func (d *down) columnsOf(e *entry) (*columns, error) {
 		if b.columns, err = d.portalColumns(b); err != nil {
 			return nil, err
 		}
+		b.confirmed = b.columns.vouched
 	}
-	return b.columns, nil
+	return b.columns, d.confirm(b.prepared, 0, &b.confirmed)
+}
+
+// confirm asks once whether a result is still what was planned, unless that is
+// certain.
+func (d *down) confirm(p *session.Prepared, i int, certain *bool) error {
+	if *certain {
+		return nil
+	}
+	*certain = true
+	return d.session.Confirm(d.ctx, p, i)
 }
 
 // portalColumns prepares the columns of a portal: in the formats that its own

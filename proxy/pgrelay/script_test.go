@@ -452,6 +452,10 @@ func (f *fakePlanner) Fresh(context.Context, string) (rewrite.Catalog, error) {
 	return fakeCatalog(f.version.Load()), nil
 }
 
+func (f *fakePlanner) Verified(ctx context.Context, database string) (rewrite.Catalog, error) {
+	return f.Fresh(ctx, database)
+}
+
 func (f *fakePlanner) Local(ctx context.Context, _ string, _ []rewrite.TemporaryTable, ask func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {
 	if _, err := ask(ctx, "local catalog"); err != nil {
 		return nil, err

@@ -46,6 +46,9 @@ type Catalogs interface {
 	Known(ctx context.Context, database string) (rewrite.Catalog, error)
 	// Fresh returns a snapshot that was compared with the server after the call.
 	Fresh(ctx context.Context, database string) (rewrite.Catalog, error)
+	// Verified does the same whatever it costs, where Fresh may rely on a costly
+	// comparison of a moment before.
+	Verified(ctx context.Context, database string) (rewrite.Catalog, error)
 	// Local returns what one session alone sees, by asking on its own connection:
 	// its temporary tables, its changes that are not yet committed. Of a server that
 	// does not list the former, made are those that it has made so far.

@@ -19,6 +19,9 @@ type Prepared struct {
 	owned bool // plans is not shared with the planner
 
 	cursor *Portal // whose query this is, when SQL declared it
+
+	common uint64        // version of what everybody's catalog was, beneath or in scope
+	taken  map[int]basis // what statements take their results from, by their index
 }
 
 // Prepare plans the statements of a text. The error is a *[Refusal] that is
@@ -77,7 +80,7 @@ func (s *Session) plan(ctx context.Context, text string) (*Prepared, error) {
 		case standing == Skipping:
 			return nil, ErrSkipped
 		case standing == Failed && len(plans) == 1 && !plans[0].Effect.End:
-			return &Prepared{Text: text, scope: s.scope, plans: []*rewrite.Plan{doomed(plans[0])}}, nil
+			return &Prepared{Text: text, scope: s.scope, common: s.catalog.Version(), plans: []*rewrite.Plan{doomed(plans[0])}}, nil
 		case standing == Ready:
 			if scope, err = s.scopeNow(ctx); err != nil {
 				return nil, err
@@ -87,7 +90,7 @@ func (s *Session) plan(ctx context.Context, text string) (*Prepared, error) {
 			}
 		}
 	}
-	return &Prepared{Text: text, scope: s.scope, plans: plans}, nil
+	return &Prepared{Text: text, scope: s.scope, common: s.catalog.Version(), plans: plans}, nil
 }
 
 // doomed is the plan of a statement that the server will refuse because the
@@ -121,7 +124,9 @@ func (s *Session) Unplanned(start string) *Prepared { return &Prepared{plans: un
 // force.
 func (s *Session) CursorQuery(portal *Portal) *Prepared {
 	p := s.judgedPortal(portal)
-	return &Prepared{Text: p.Text, scope: p.scope, plans: []*rewrite.Plan{cursorPlan(p, portal.Index)}, owned: true, cursor: portal}
+	q := &Prepared{Text: p.Text, scope: p.scope, common: p.common, plans: []*rewrite.Plan{cursorPlan(p, portal.Index)}, owned: true, cursor: portal}
+	q.take(0, basis{p, portal.Index})
+	return q
 }
 
 // planned plans a text under a scope. A text that was not seen before under this
@@ -226,7 +231,7 @@ func (s *Session) rejudged(p *Prepared) *Prepared {
 	}
 	scope := *p.scope
 	scope.Policy, scope.Role = s.policy, s.role
-	q := &Prepared{Text: p.Text, scope: &scope, plans: slices.Clone(s.planText(&scope, p.Text)), owned: true}
+	q := &Prepared{Text: p.Text, scope: &scope, common: p.common, plans: slices.Clone(s.planText(&scope, p.Text)), owned: true}
 	same := len(q.plans) == len(p.plans) && q.SQL() == p.SQL()
 	for i, plan := range q.plans {
 		taken := plan.Effect.Fetch != "" || plan.Effect.Execute != ""

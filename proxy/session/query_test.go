@@ -90,6 +90,10 @@ func (c *catalogs) Known(context.Context, string) (rewrite.Catalog, error) { ret
 
 func (c *catalogs) Fresh(context.Context, string) (rewrite.Catalog, error) { return c.get("fresh") }
 
+func (c *catalogs) Verified(context.Context, string) (rewrite.Catalog, error) {
+	return c.get("verified")
+}
+
 func (c *catalogs) Changed(string) { c.calls = append(c.calls, "changed") }
 
 func (c *catalogs) Local(context.Context, string, []rewrite.TemporaryTable, func(context.Context, string) ([][]*string, error)) (rewrite.Catalog, error) {

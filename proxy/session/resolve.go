@@ -24,9 +24,12 @@ func (s *Session) resolve(ctx context.Context, p *Prepared, depth int) error {
 			s.set(p, i, refused(plan, unpredictedRefusal()))
 			continue
 		}
-		resolved, err := s.resolveOne(ctx, plan, earlier, depth)
+		resolved, from, err := s.resolveOne(ctx, plan, earlier, depth)
 		if err != nil {
 			return err
+		}
+		if from != nil {
+			p.take(i, *from)
 		}
 		if resolved != plan {
 			s.set(p, i, resolved)
@@ -56,27 +59,28 @@ func (s *Session) set(p *Prepared, i int, plan *rewrite.Plan) {
 	p.plans[i] = plan
 }
 
-// resolveOne completes one plan.
-func (s *Session) resolveOne(ctx context.Context, plan *rewrite.Plan, earlier []Change, depth int) (*rewrite.Plan, error) {
+// resolveOne completes one plan, and tells where it took the result from.
+func (s *Session) resolveOne(ctx context.Context, plan *rewrite.Plan, earlier []Change, depth int) (*rewrite.Plan, *basis, error) {
 	switch e := &plan.Effect; {
 	case e.Fetch != "" && plan.Rows:
 		return s.resolveFetch(ctx, plan, earlier)
 	case e.Execute != "":
 		return s.resolveExecute(ctx, plan, earlier, depth)
 	}
-	return plan, nil
+	return plan, nil, nil
 }
 
 // resolveFetch gives a FETCH the columns of its cursor.
-func (s *Session) resolveFetch(ctx context.Context, plan *rewrite.Plan, earlier []Change) (*rewrite.Plan, error) {
+func (s *Session) resolveFetch(ctx context.Context, plan *rewrite.Plan, earlier []Change) (*rewrite.Plan, *basis, error) {
 	c, known, err := s.lookUp(ctx, PortalName, plan.Effect.Fetch, earlier)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !known {
-		return refused(plan, cursorRefusal(plan.Effect.Fetch)), nil
+		return refused(plan, cursorRefusal(plan.Effect.Fetch)), nil, nil
 	}
-	return merged(plan, cursorPlan(s.judgedPortal(c.Portal), c.Portal.Index)), nil
+	query := basis{s.judgedPortal(c.Portal), c.Portal.Index}
+	return merged(plan, cursorPlan(query.prepared, query.index)), &query, nil
 }
 
 // judgedPortal is what a portal was made of, judged by the policy in force.
@@ -101,32 +105,32 @@ func cursorPlan(p *Prepared, i int) *rewrite.Plan {
 }
 
 // resolveExecute gives an EXECUTE what its statement returns, reads and does.
-func (s *Session) resolveExecute(ctx context.Context, plan *rewrite.Plan, earlier []Change, depth int) (*rewrite.Plan, error) {
+func (s *Session) resolveExecute(ctx context.Context, plan *rewrite.Plan, earlier []Change, depth int) (*rewrite.Plan, *basis, error) {
 	c, known, err := s.lookUp(ctx, StatementName, plan.Effect.Execute, earlier)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !known {
-		return refused(plan, preparedRefusal(plan.Effect.Execute)), nil
+		return refused(plan, preparedRefusal(plan.Effect.Execute)), nil, nil
 	}
 	if depth == deepestExecute {
-		return refused(plan, unpredictedRefusal()), nil
+		return refused(plan, unpredictedRefusal()), nil, nil
 	}
 	inner, err := s.plan(ctx, c.Statement.Text)
 	if err == nil {
 		err = s.resolve(ctx, inner, depth+1)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(inner.plans) != 1 {
-		return plan, nil // an empty statement does nothing
+		return plan, nil, nil // an empty statement does nothing
 	}
 	out := executed(plan, inner.plans[0])
 	if inner.SQL() != inner.Text && out.Refuse == nil {
 		out.Refuse = changedRefusal() // the server has prepared the text as it is
 	}
-	return out, nil
+	return out, &basis{inner, 0}, nil
 }
 
 // executed is the plan of an EXECUTE of the statement with the plan inner.
@@ -154,7 +158,7 @@ func executed(plan, inner *rewrite.Plan) *rewrite.Plan {
 		}
 	}
 	if plan.Effect.Into || plan.Effect.Explain {
-		out.Outputs, out.Masked, out.Rows = plan.Outputs, plan.Masked, plan.Rows
+		out.Outputs, out.Masked, out.Rows, out.Routines = plan.Outputs, plan.Masked, plan.Rows, plan.Routines
 	}
 	return out
 }
@@ -162,7 +166,7 @@ func executed(plan, inner *rewrite.Plan) *rewrite.Plan {
 // merged is plan with the result of another one.
 func merged(plan, from *rewrite.Plan) *rewrite.Plan {
 	out := *plan
-	out.Outputs, out.Rows, out.Masked = from.Outputs, from.Rows, from.Masked
+	out.Outputs, out.Rows, out.Masked, out.Routines = from.Outputs, from.Rows, from.Masked, from.Routines
 	out.Touches = plan.Touches || from.Touches
 	out.Objects = slices.Concat(plan.Objects, from.Objects)
 	return &out

@@ -323,3 +323,20 @@ func (c *Catalog) TypeNamed(schema, name string) *TypeInfo {
 	}
 	return c.base.TypeNamed(schema, name)
 }
+
+// Over returns the layer of one session over another catalog of everything else.
+// It has none, and ok is false, where c does not lie over the catalog with the
+// version was: it holds definitions then which are not committed.
+func (c *Catalog) Over(was uint64, now rewrite.Catalog) (over rewrite.Catalog, ok bool) {
+	base, ok := now.(*Catalog)
+	if !ok || c.base == nil || c.base.version != was {
+		return nil, false
+	}
+	return &Catalog{
+		version: catalogVersions.Add(1), print: Print{base.print.Permanent, c.print.Temporary}, base: base,
+		Database: c.Database, ServerVersion: c.ServerVersion, DefinitionPath: c.DefinitionPath, tempSchema: c.tempSchema,
+		schemas: c.schemas, relations: c.relations, relationNames: c.relationNames, types: c.types, typeNames: c.typeNames,
+		functions: c.functions, functionOIDs: c.functionOIDs, functionsNamed: c.functionsNamed, operators: c.operators, casts: c.casts,
+		incomplete: c.incomplete, former: c.former,
+	}, true
+}

@@ -122,6 +122,15 @@ func (c *Catalogs) Fresh(ctx context.Context, database string) (rewrite.Catalog,
 	return answer(k.current(ctx))
 }
 
+// Verified is Fresh without that reuse.
+func (c *Catalogs) Verified(ctx context.Context, database string) (rewrite.Catalog, error) {
+	k, err := c.keeper(database)
+	if err != nil {
+		return nil, err
+	}
+	return answer(k.fresh(ctx))
+}
+
 // Changed says that definitions of a database have just changed: the next
 // Fresh or Current checks, whatever the last check cost.
 func (c *Catalogs) Changed(database string) {
