@@ -67,7 +67,7 @@ func TestRedefined(t *testing.T) {
 	}
 }
 
-func connectTo(t *testing.T, address, user string) *pgconn.PgConn {
+func openAs(t *testing.T, address, user string) *pgconn.PgConn {
 	t.Helper()
 	conn, err := pgconn.Connect(t.Context(), proxytest.PostgresDSN(address, user, sample.Database))
 	if err != nil {
@@ -78,7 +78,7 @@ func connectTo(t *testing.T, address, user string) *pgconn.PgConn {
 }
 
 func (r *redefinition) run(t *testing.T, d *postgresLab, waits bool) {
-	analyst, dba := connectTo(t, d.address, "analyst"), connectTo(t, d.server.Addr(), "dba")
+	analyst, dba := openAs(t, d.address, "analyst"), openAs(t, d.server.Addr(), "dba")
 	execute := func(sql string) {
 		t.Helper()
 		if _, err := dba.Exec(context.WithoutCancel(t.Context()), sql).ReadAll(); err != nil {
