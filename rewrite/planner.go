@@ -204,6 +204,7 @@ type protection struct {
 	column  *TableColumn
 	label   masking.Label
 	derived bool
+	member  bool // it is a piece of a document that is one value to the policy
 }
 
 // protections returns the label of one source, nothing when it has none.
@@ -212,12 +213,11 @@ func (d *decision) protections(s Source, derived bool) []protection {
 	if !ok {
 		return nil
 	}
-	whole := label.Class() != nil
+	member := s.Path != "" && label.Class() != nil
 	if s.Path != "" {
 		label = label.At(s.Path)
 	}
-	// A piece of a document that is one value to the policy is not that value.
-	return []protection{{s.Column, label, derived || (s.Path != "" && whole)}}
+	return []protection{{s.Column, label, derived || member, member}}
 }
 
 func (d *decision) label(c *TableColumn) (masking.Label, bool) {
@@ -246,7 +246,7 @@ func (d *decision) output(c ResultColumn) Output {
 			mask := d.scope.Role.Mask(p.label)
 			if mask != nil && p.derived {
 				mask, out.Derived = masking.Withheld, true
-				if c.Value.Nulls || !derived { // or a member of a document
+				if c.Value.Nulls || p.member { // which member there is tells something, too
 					mask = masking.Null
 				}
 			}

@@ -22,7 +22,7 @@ func typesOf(args []value) []string {
 // something reads it.
 func plainRow(row []column) bool {
 	for _, c := range row {
-		if v := c.value; v.typ == "json" || v.typ == "_json" || v.typ == arrayOfUnknown || v.typ == "" && !plainRow(v.row) {
+		if mayHoldJSON(c.value) {
 			return false
 		}
 	}
@@ -62,6 +62,11 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 		r.flow(nil, v, "function "+name)
 	}
 	r.failures(j, args)
+	for _, a := range args {
+		if makesJSONB[name] && mayHoldJSON(a) {
+			r.fallible(a)
+		}
+	}
 	if setReturning[name] || j.Set { // how many rows come tells about the argument
 		r.bind()
 		r.use(v, "a set-returning function")
@@ -80,17 +85,22 @@ var sameNumber = words(`
 	stddev stddev_pop stddev_samp variance var_pop var_samp
 `)
 
-// failures records the arguments whose values can make a call fail.
+// failures records the arguments whose values can make a call fail. Most calls
+// are not made at all with NULL, so a failure for another reason tells what is NULL.
 func (r *resolver) failures(j Judgement, args []value) {
 	if j.Total() || j.Edge && storedValues(args) {
 		return
 	}
 	for i, a := range args {
-		if j.Fails(i) {
+		if j.Fails(i) || a.Nulls || slices.ContainsFunc(a.Derived, inDocument) || slices.ContainsFunc(a.Plain, inDocument) {
 			r.fallible(a)
 		}
 	}
 }
+
+// inDocument says whether a source is a member of a document, which there may be
+// or not.
+func inDocument(s rewrite.Source) bool { return s.Path != "" }
 
 // storedValues says whether all values are those of columns as they are stored.
 func storedValues(args []value) bool {
@@ -110,6 +120,18 @@ func (r *resolver) labelled(v value) bool {
 		}
 	}
 	return false
+}
+
+// makesJSONB are the functions, besides to_jsonb, that make jsonb of arguments of
+// any type. They read json, which may hold what jsonb cannot.
+var makesJSONB = words(`
+	jsonb_agg jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict
+	jsonb_build_array jsonb_build_object
+`)
+
+// mayHoldJSON says whether v is json, or may have json in it.
+func mayHoldJSON(v value) bool {
+	return v.typ == "json" || v.typ == "_json" || v.typ == arrayOfUnknown || v.typ == "" && !plainRow(v.row)
 }
 
 // judgedOperator applies the judgement of the built-in operators of a name.

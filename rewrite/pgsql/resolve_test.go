@@ -190,7 +190,7 @@ func testPolicy(t *testing.T) *masking.Policy {
 			"firm.hr.person.card": {Class: "card"}, "firm.hr.person.pay": {Class: "pay"}, "firm.hr.person.born": {Class: "born"},
 			"firm.hr.person.home": {Class: "home"}, "firm.hr.person.doc": {JSON: map[string]string{"$.phone": "mobile", "$.mails[*]": "mail"}},
 			"firm.hr.team.mobile": {Class: "mobile"}, "firm.hr.visit.phone": {Class: "mobile"}, "firm.archive.person.name": {Class: "name"},
-			"firm.hr.seat*.holder": {Class: "name"},
+			"firm.hr.seat*.holder": {Class: "name"}, "firm.archive.person.doc": {Class: "card"},
 		},
 		Roles: map[string]masking.RoleSpec{"clerk": {Clearance: "open"}, "boss": {Clearance: "secret"}},
 	}, make([]byte, 32))
