@@ -36,7 +36,8 @@ const (
 	undoFunction = "DROP FUNCTION IF EXISTS branch_of(bigint)"
 	undoNames    = "ALTER TABLE companies RENAME COLUMN industry TO contact_mobile; ALTER TABLE companies RENAME COLUMN trade TO industry"
 
-	whileItWaits = 300 * time.Millisecond
+	whileItWaits   = 300 * time.Millisecond
+	untilItIsKnown = 10 * time.Second // on a machine where looking at the definitions is costly
 )
 
 var mobileNumber = regexp.MustCompile(`\d{11}`)
@@ -99,7 +100,11 @@ func (r *redefinition) run(t *testing.T, d *postgresLab, waits bool) {
 			t.Fatal(err)
 		}
 	}
-	if got := r.ask(t, analyst); strings.Contains(got, "ERROR") || mobileNumber.MatchString(got) {
+	got := r.ask(t, analyst)
+	for end := time.Now().Add(untilItIsKnown); strings.Contains(got, "ERROR") && time.Now().Before(end); {
+		got = r.ask(t, analyst)
+	}
+	if strings.Contains(got, "ERROR") || mobileNumber.MatchString(got) {
 		t.Fatalf("before the change: %q", got)
 	}
 	if waits {
