@@ -65,7 +65,11 @@ func (r *resolver) functionValue(f *Function, args []value, names []string) valu
 		r.bind()
 	}
 	if f.Extension != "" {
-		if Judge(f.Schema, f.Name, f.Extension).Known {
+		switch {
+		case !Judge(f.Schema, f.Name, f.Extension).Known:
+		case isNamed(names):
+			return r.judgedNamed(f.Schema, f.Name, f.Extension, args)
+		default:
 			return r.judged(f.Schema, f.Name, f.Extension, args)
 		}
 		return r.opaque(f, args, "its extension is not known")

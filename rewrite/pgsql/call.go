@@ -213,9 +213,16 @@ func argNames(f *pg.FuncCall) []string {
 	return names
 }
 
+// isNamed says whether some argument is given by its name.
+func isNamed(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return name != "" })
+}
+
 // builtin resolves a call of a function in pg_catalog.
 func (r *resolver) builtin(name string, f *pg.FuncCall, args []value) value {
 	switch {
+	case isNamed(argNames(f)):
+		return r.judgedNamed(systemSchema, name, "", args)
 	case name == "count":
 		return countOf(f, args)
 	case isJSONPath(name) && len(args) > 0 && !f.FuncVariadic:

@@ -248,6 +248,9 @@ func (r *resolver) cast(v value, to *pg.TypeName) value {
 		return v // nothing is done
 	case r.hasUserCast(name), len(to.ArrayBounds) > 0, v.row != nil && !isTextType(typ), v.row == nil && !CastTotal(v.typ, typ):
 		r.fallible(v)
+		if isJSON(v.typ) || r.hasUserCast(name) { // from PostgreSQL 18 on, null of JSON is NULL
+			return tells(derived(v))
+		}
 		return derived(v)
 	case v.row == nil && len(to.Typmods) == 0 && CastKeepsText(v.typ, typ):
 		return value{Value: v.Value, exact: v.exact && isTextType(v.typ)}

@@ -245,6 +245,10 @@ func (t *tally) reason(what, sql string) {
 // caution than needed.
 const mostCautious = 1
 
+// mostCautiousGolden is the same for the golden statements, many of which are
+// there for the sake of caution.
+const mostCautiousGolden = 10
+
 // report says what became of a corpus and fails when anything would be released
 // too much, or too many statements were treated with more caution than needed.
 func (n *tally) report(t testing.TB, corpus string, limit int) {
@@ -297,7 +301,7 @@ func TestJudgeMutated(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		c.try(mutate(r, statements[r.IntN(len(statements))], words))
 	}
-	c.tally.report(t, "changed statements", 100) // many are there for the sake of caution
+	c.tally.report(t, "changed statements", mostCautiousGolden)
 }
 
 func readSchema(t testing.TB, file string) string {

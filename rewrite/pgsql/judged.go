@@ -31,8 +31,24 @@ func plainRow(row []column) bool {
 
 // judged applies the judgement of a built-in or bundled function to its arguments.
 func (r *resolver) judged(schema, name, extension string, args []value) value {
-	j := JudgeCall(schema, name, extension, typesOf(args))
-	v := returned(name, args)
+	return r.apply(JudgeCall(schema, name, extension, typesOf(args)), schema, name, returned(name, args), args)
+}
+
+// judgedNamed is judged for a call with named arguments: which of them is which
+// is not known.
+func (r *resolver) judgedNamed(schema, name, extension string, args []value) value {
+	v := derived(args...)
+	v.rows = true
+	unknown := make([]value, len(args))
+	for i, a := range args {
+		unknown[i] = value{Value: a.Value}
+	}
+	return r.apply(JudgeCall(schema, name, extension, typesOf(unknown)).Named(), schema, name, v, unknown)
+}
+
+// apply is what a call makes of args by the judgement j; v is its result as far
+// as the arguments decide it.
+func (r *resolver) apply(j Judgement, schema, name string, v value, args []value) value {
 	switch {
 	case j.Returns != "":
 		v.typ = j.Returns
@@ -67,7 +83,7 @@ func (r *resolver) judged(schema, name, extension string, args []value) value {
 			r.fallible(a)
 		}
 	}
-	if setReturning[name] || j.Set { // how many rows come tells about the argument
+	if j.Set { // how many rows come tells about the argument
 		r.bind()
 		r.use(v, "a set-returning function")
 	}
@@ -200,19 +216,4 @@ func (r *resolver) withinRange(name string, args []value) bool {
 		return divides || name == "+" || name == "-"
 	}
 	return false
-}
-
-// setReturning are the built-in functions that return as many rows as their
-// arguments say: pg_proc.proretset.
-var setReturning = map[string]bool{
-	"aclexplode": true, "generate_series": true, "generate_subscripts": true, "json_array_elements": true,
-	"json_array_elements_text": true, "json_each": true, "json_each_text": true, "json_object_keys": true,
-	"json_populate_recordset": true, "json_to_recordset": true, "jsonb_array_elements": true,
-	"jsonb_array_elements_text": true, "jsonb_each": true, "jsonb_each_text": true, "jsonb_object_keys": true,
-	"jsonb_path_query": true, "jsonb_path_query_tz": true, "jsonb_populate_recordset": true, "jsonb_to_recordset": true,
-	"pg_options_to_table": true, "pg_snapshot_xip": true, "regexp_matches": true, "regexp_split_to_table": true,
-	"string_to_table": true, "ts_debug": true, "ts_parse": true, "ts_token_type": true, "txid_snapshot_xip": true,
-	"unnest": true,
-	// of hstore and tablefunc
-	"each": true, "skeys": true, "svals": true, "normal_rand": true,
 }

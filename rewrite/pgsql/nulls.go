@@ -14,12 +14,12 @@ import (
 // keepsNulls are the built-in functions that do, by all their overloads, and
 // aggregates that are NULL only where there is no row.
 var keepsNulls = words(`
-	upper lower initcap length char_length character_length octet_length bit_length left right
+	initcap length char_length character_length octet_length bit_length left right
 	btrim ltrim rtrim lpad rpad replace translate reverse repeat concat concat_ws format md5 sha224 sha256 sha384 sha512
-	encode decode convert convert_to convert_from overlay position strpos ascii chr split_part to_hex to_bin to_oct
+	encode decode convert convert_to convert_from overlay position strpos ascii chr to_hex to_bin to_oct
 	quote_literal quote_ident quote_nullable starts_with normalize unistr regexp_replace regexp_count regexp_like regexp_instr
-	regexp_split_to_array string_to_array to_char to_number to_date to_timestamp hashtext hashtextextended
-	abs round ceil ceiling floor trunc sign sqrt cbrt exp ln log log10 power pow mod div gcd lcm scale min_scale trim_scale
+	regexp_split_to_array string_to_array to_date to_timestamp hashtext hashtextextended
+	abs round ceil ceiling floor trunc sign sqrt cbrt exp ln log log10 power pow mod div gcd lcm trim_scale
 	degrees radians sin cos tan asin acos atan atan2 width_bucket factorial
 	age date_trunc date_part extract date_bin timezone justify_days justify_hours justify_interval
 	make_date make_time make_timestamp make_timestamptz make_interval isfinite
@@ -42,9 +42,17 @@ var neverNull = words(`
 	row_number rank dense_rank percent_rank cume_dist ntile
 `)
 
-// makesNulls are the built-in operators, and those of hstore, that may be NULL
+// keepNULLsOfText are functions that keep NULLs where their first argument is text:
+// of a range, or of citext, there are others of the name.
+var keepNULLsOfText = words(`upper lower split_part`)
+
+// keepNULLsByFormat are functions that return NULL for an empty format, and
+// to_char for infinite dates, which nobody stores who wants them kept.
+var keepNULLsByFormat = words(`to_char to_number`)
+
+// makesNulls are the built-in operators, and those of hstore and ltree, that may be NULL
 // on operands that are not.
-var makesNulls = words(`-> ->> #> #>> @? @@ # ##`)
+var makesNulls = words(`-> ->> #> #>> @? @@ # ## ?@> ?<@ ?~ ?@`)
 
 // operatorTells says whether a form of expression over operators may be NULL on
 // operands that are not, or on one of several of them.
@@ -72,14 +80,23 @@ func callTells(v value, name string, args []value) value {
 	switch {
 	case neverNull[name]:
 		v.Nulls = false
-	case name == "substring" || name == "substr":
-		if len(args) < 2 || args[1].typ != "int4" && args[1].typ != "int8" { // by a pattern
-			v = tells(v)
-		}
-	case !keepsNulls[name]:
-		v = tells(v)
+	case name == "substring" || name == "substr": // not by a pattern
+		keeps := len(args) > 1 && (args[1].typ == "int4" || args[1].typ == "int8")
+		return keeping(keeps, v)
+	case keepNULLsOfText[name]:
+		return keeping(len(args) > 0 && (isString(args[0].typ) || args[0].constant), v)
+	case keepNULLsByFormat[name]:
+		return keeping(len(args) > 1 && args[1].constant, v)
 	}
-	return v
+	return keeping(neverNull[name] || keepsNulls[name], v)
+}
+
+// keeping is v, which tells something by its NULLs unless keeps.
+func keeping(keeps bool, v value) value {
+	if keeps {
+		return v
+	}
+	return tells(v)
 }
 
 // known is v where it is never NULL.

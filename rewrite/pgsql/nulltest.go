@@ -6,6 +6,8 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"sqlveil/rewrite"
 )
 
 // nullTest is an expression that says whether n is NULL, made of tests of
@@ -13,7 +15,7 @@ import (
 func (r *resolver) nullTest(n *pg.Node, l *queryLevel) *pg.Node {
 	v := r.expr(n, l)
 	switch {
-	case v.row != nil || v.rows: // IS NULL asks for the fields of a row
+	case v.row != nil || v.mayBeRow(): // IS NULL asks for the fields of a row
 		return nil
 	case !r.labelled(v), len(v.columns()) > 0:
 		return isNull(n)
@@ -76,6 +78,9 @@ func (r *resolver) nullOperation(e *pg.A_Expr, l *queryLevel) *pg.Node {
 	return r.nullTests(pg.BoolExprType_OR_EXPR, operands, l)
 }
 
+// someValue is made of a column, no matter which.
+var someValue = rewrite.Value{Derived: []rewrite.Source{{Column: &rewrite.TableColumn{}}}}
+
 // mixesNulls are the built-in functions that keep NULLs and yet may have a value
 // where one of their arguments is NULL: pg_proc.proisstrict is not set.
 var mixesNulls = words(`
@@ -100,7 +105,7 @@ func (r *resolver) nullCall(f *pg.FuncCall, l *queryLevel) *pg.Node {
 		return nil
 	case j.Kind == Aggregate || name == "min" || name == "max":
 		return r.nullAggregate(f, name, l)
-	case j.Kind != Pure || !keepsNulls[name]:
+	case j.Kind != Pure || callTells(value{Value: someValue}, name, r.exprs(f.Args, l)).Nulls:
 		return nil
 	}
 	args := make([]*pg.Node, len(f.Args))
