@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sqlveil/masking"
+	"sqlveil/rewrite"
 )
 
 const (
@@ -18,7 +19,8 @@ const (
 )
 
 // A history remembers by which names this process knew a column before, so that
-// a label does not come off when the column, its table or its schema is renamed.
+// a label does not come off when the column, its table or its schema is renamed,
+// or the table no longer belongs to another.
 type history struct {
 	mu     sync.Mutex
 	seen   map[uint32]sighting // guarded by mu
@@ -59,23 +61,60 @@ func (h *history) note(c *Catalog) {
 	}
 }
 
-// compare remembers the names that columns of before no longer have.
+// compare remembers the names that columns of before no longer have, and those of
+// the columns of a parent that they were part of: rows do not change when a
+// partition is detached or a table stops to inherit.
 func (h *history) compare(before, now *Relation) {
 	for _, old := range before.Columns {
 		c := now.Attribute(old.Att)
-		if c == nil || c.Name == old.Name {
+		if c == nil {
 			continue
 		}
 		key := columnKey{old.Rel, old.Att}
-		names := h.former[key]
-		if slices.Contains(names, old.Name) {
-			continue
+		if c.Name != old.Name {
+			h.remember(key, old.Name)
 		}
-		if len(names) == formerNames {
-			names = slices.Delete(names, formerNames/2, formerNames/2+1)
+		for _, kin := range old.Kin {
+			kept := slices.ContainsFunc(c.Kin, func(k *rewrite.TableColumn) bool { return k.Rel == kin.Rel && k.Att == kin.Att })
+			if !kept && h.descends(before, kin.Rel) {
+				h.remember(key, kin.Name)
+				for _, name := range h.former[columnKey{kin.Rel, kin.Att}] {
+					h.remember(key, name)
+				}
+			}
 		}
-		h.former[key] = append(names, old.Name)
 	}
+}
+
+// descends says whether a relation inherited from the one with the OID ancestor,
+// as far as sightings tell. They are not all of one moment, and may go in circles.
+func (h *history) descends(rel *Relation, ancestor uint32) bool {
+	above := slices.Clone(rel.Parents)
+	for i := 0; i < len(above); i++ {
+		if above[i] == ancestor {
+			return true
+		}
+		if s, ok := h.seen[above[i]]; ok {
+			for _, parent := range s.relation.Parents {
+				if !slices.Contains(above, parent) {
+					above = append(above, parent)
+				}
+			}
+		}
+	}
+	return false
+}
+
+// remember adds a name to those that a column had.
+func (h *history) remember(key columnKey, name masking.Column) {
+	names := h.former[key]
+	if slices.Contains(names, name) {
+		return
+	}
+	if len(names) == formerNames {
+		names = slices.Delete(names, formerNames/2, formerNames/2+1)
+	}
+	h.former[key] = append(names, name)
 }
 
 // forget drops the relations that are gone.

@@ -87,6 +87,40 @@ func TestLabelsStick(t *testing.T) {
 	}
 }
 
+// TestLabelsStickToRows takes tables out of those that their rows were read through.
+func TestLabelsStickToRows(t *testing.T) {
+	s := newTestServer(t)
+	conn, all := s.session(t), s.catalogs(t)
+	p := policyOf(t, map[string]string{s.database + ".shop.people.phone": "name", s.database + ".shop.events.caller": "secret"})
+	run(t, conn, `CREATE SCHEMA shop; CREATE TABLE shop.people (phone text);
+		CREATE TABLE shop.staff (desk int) INHERITS (shop.people); CREATE TABLE shop.bosses () INHERITS (shop.staff);
+		CREATE TABLE shop.events (at date, caller text) PARTITION BY RANGE (at);
+		CREATE TABLE shop.events_24 PARTITION OF shop.events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`)
+	for _, c := range []struct {
+		sql  string
+		want []string
+	}{
+		{"SELECT 1", []string{"bosses.phone name", "events.caller secret", "events_24.caller secret", "people.phone name", "staff.phone name"}},
+		{
+			"ALTER TABLE shop.people RENAME phone TO fon; ALTER TABLE shop.events RENAME caller TO who",
+			[]string{"bosses.fon name", "events.who secret", "events_24.who secret", "people.fon name", "staff.fon name"},
+		},
+		{
+			"ALTER TABLE shop.staff NO INHERIT shop.people; ALTER TABLE shop.events DETACH PARTITION shop.events_24",
+			[]string{"bosses.fon name", "events.who secret", "events_24.who secret", "people.fon name", "staff.fon name"},
+		},
+		{
+			"DROP TABLE shop.events; ALTER TABLE shop.bosses NO INHERIT shop.staff",
+			[]string{"bosses.fon name", "events_24.who secret", "people.fon name", "staff.fon name"},
+		},
+	} {
+		run(t, conn, c.sql)
+		if got := labels(s.now(t, all), p, "shop"); !slices.Equal(got, c.want) {
+			t.Errorf("after %q:\n%q, want\n%q", c.sql, got, c.want)
+		}
+	}
+}
+
 // TestLabelsStickWithinTransaction renames what only the session itself has seen.
 func TestLabelsStickWithinTransaction(t *testing.T) {
 	ctx := context.Background()
