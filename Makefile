@@ -11,6 +11,10 @@
 # make regress   PostgreSQL's own regression files, directly and through the proxy
 # make audit-soak  the audit log: KILLS (1000) deaths of the process that writes it and of
 #                the proxy under pgbench, then questions to RECORDS (10000000) records
+# make judge     the lineage of 100,000 statements and more against the server's own
+#                analysis: our generator's, sqlsmith's, the regression files'; with
+#                CASES=directory those of case files, too
+# make versions  the tests that ask PostgreSQL, with 14, 16, 17 and 18
 # make soak      sessions that come and go for SOAKTIME (10m), watching memory
 
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
@@ -21,7 +25,7 @@ KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-mysql test lint ci race fuzz bench regress soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench regress judge versions soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -69,6 +73,20 @@ bench:
 regress:
 	@.ci/install test
 	go run ./bench/regress
+
+judge:
+	@.ci/install judge
+	regress=$$(go run ./bench/regress -sources) && go test -count=1 -timeout 6h -v -run '^TestJudge' ./rewrite/pgsql \
+		-judge.generated 150000 -judge.mutated 20000 -judge.sqlsmith 50000 -judge.regression "$$regress" $(if $(CASES),-judge.cases $(CASES))
+
+versions:
+	@.ci/install versions
+	@failed=; for version in 14 16 17 18; do \
+		echo "PostgreSQL $$version"; \
+		export SQLVEIL_POSTGRESQL_BIN=$(CURDIR)/.tools/postgresql/$$version/bin; \
+		go test -count=1 -timeout 30m ./rewrite/pgsql ./proxy/pgrelay && \
+			go test -count=1 -timeout 30m -run '^Test(Leak|Useful)' ./proxy || failed="$$failed $$version"; \
+	done; if [ -n "$$failed" ]; then echo "failed with PostgreSQL$$failed"; exit 1; fi
 
 soak:
 	@.ci/install test

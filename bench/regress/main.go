@@ -29,7 +29,17 @@ func main() {
 	cache := flag.String("cache", ".tools/regress", "where the sources are kept")
 	keep := flag.String("keep", "", "a directory to leave the outputs in")
 	jobs := flag.Int("jobs", 4, "files that run at the same time, where the schedule allows it")
+	sourcesOnly := flag.Bool("sources", false, "get the sources, print where src/test/regress is, and run nothing")
 	flag.Parse()
+	if *sourcesOnly {
+		_, directory, err := sources(ctx, *cache)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "regress:", err)
+			os.Exit(1)
+		}
+		fmt.Println(filepath.Join(directory, "src/test/regress"))
+		return
+	}
 	differing, err := regress(ctx, *cache, *keep, *jobs)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "regress:", err)

@@ -22,22 +22,31 @@ type suite struct {
 	version  string     // of the server, "15"
 }
 
-// openSuite gets the sources into cache if they are not there, and lays them out
-// in work, where the server may read them.
-func openSuite(ctx context.Context, cache, work string) (*suite, error) {
-	version, err := serverVersion(ctx)
+// sources gets the server's sources into cache if they are not there, and
+// returns its version and where they are.
+func sources(ctx context.Context, cache string) (version, directory string, err error) {
+	version, err = serverVersion(ctx)
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
-	cache, err = filepath.Abs(filepath.Join(cache, version))
+	directory, err = filepath.Abs(filepath.Join(cache, version))
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
-	if _, err := os.Stat(filepath.Join(cache, "regress.so")); err != nil {
-		fmt.Printf("getting Debian's sources of postgresql-%s into %s\n", version, cache)
-		if err := fetch(ctx, cache, version); err != nil {
-			return nil, fmt.Errorf("get the sources: %w", err)
+	if _, err := os.Stat(filepath.Join(directory, "regress.so")); err != nil {
+		fmt.Fprintf(os.Stderr, "getting Debian's sources of postgresql-%s into %s\n", version, directory)
+		if err := fetch(ctx, directory, version); err != nil {
+			return "", "", fmt.Errorf("get the sources: %w", err)
 		}
+	}
+	return version, directory, nil
+}
+
+// openSuite lays the sources out in work, where the server may read them.
+func openSuite(ctx context.Context, cache, work string) (*suite, error) {
+	version, cache, err := sources(ctx, cache)
+	if err != nil {
+		return nil, err
 	}
 	s := &suite{source: filepath.Join(work, "regress"), library: work, version: version}
 	for from, to := range map[string]string{"src/test/regress": s.source, "regress.so": filepath.Join(work, "regress.so")} {

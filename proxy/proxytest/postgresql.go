@@ -313,15 +313,21 @@ func Psql(t TB, dsn, input string, args ...string) string {
 	return string(out)
 }
 
+// serverPrograms must be of the version that is asked for; clients talk to any.
+var serverPrograms = []string{"postgres", "initdb", "pg_ctl"}
+
 // PostgresProgram finds one of PostgreSQL's programs: in SQLVEIL_POSTGRESQL_BIN
-// if that is set, else the newest under /usr/lib/postgresql, else in PATH.
+// if that is set, which may hold the server alone, else the newest under
+// /usr/lib/postgresql, else in PATH.
 func PostgresProgram(name string) (string, error) {
 	if dir := os.Getenv("SQLVEIL_POSTGRESQL_BIN"); dir != "" {
 		path := filepath.Join(dir, name)
-		if _, err := os.Stat(path); err != nil {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+		if slices.Contains(serverPrograms, name) {
 			return "", &MissingError{Program: name, Looked: "SQLVEIL_POSTGRESQL_BIN=" + dir, Install: "apt-get install postgresql"}
 		}
-		return path, nil
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if err != nil {
