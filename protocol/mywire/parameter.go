@@ -96,13 +96,17 @@ const (
 	executeCount  = 0x08 // the number of parameters is given
 )
 
+// AsksForCursor says whether an Execute with these flags wants its rows to wait for
+// COM_STMT_FETCH.
+func AsksForCursor(flags byte) bool { return flags&executeCursor != 0 }
+
 // Decode makes e the command that body holds, and alias it. The statement has as
 // many parameters as count; those of which Long is set have been sent before.
 func (e *Execute) Decode(body []byte, count int, agreed Capabilities) error {
 	c := command(body, ComStmtExecute)
 	e.Statement = c.Uint32LE()
 	flags := c.Uint8()
-	e.Cursor = flags&executeCursor != 0
+	e.Cursor = AsksForCursor(flags)
 	if c.Uint32LE() != 1 {
 		c.Fail("not one iteration")
 	}

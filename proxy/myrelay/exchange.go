@@ -49,8 +49,15 @@ type answer struct {
 	queries  []*session.Query // one for each statement
 	at       int              // the statement that is answered next
 	binary   bool
+	cursor   bool       // the client asked for a cursor
 	muted    bool       // the client was told of an error of ours: the rest is not passed on
 	of       *statement // of COM_STMT_EXECUTE, nil for a text
+}
+
+// opens says whether the rows of a result wait to be fetched. While a procedure
+// runs the status may be that of a cursor of its own.
+func (a *answer) opens(status mywire.Status) bool {
+	return a.cursor && status.Has(mywire.StatusCursor) && !status.Has(mywire.StatusMoreResults)
 }
 
 // query returns the record of the statement that is being answered, nil for none.

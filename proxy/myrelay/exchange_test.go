@@ -271,3 +271,37 @@ func (c *rawClient) answer() (string, mywire.Status) {
 		rows = append(rows, string(bytes.Join(cells, []byte("|"))))
 	}
 }
+
+// A cursor inside of a procedure is none of the client's: all results are passed on.
+func TestCursorOfAProcedure(t *testing.T) {
+	r := newRig(t)
+	r.exec("USE " + r.database + `; CREATE PROCEDURE walk() BEGIN
+		DECLARE n int; DECLARE c CURSOR FOR SELECT id FROM person ORDER BY id LIMIT 2;
+		OPEN c; FETCH c INTO n; SELECT n; FETCH c INTO n; SELECT n; CLOSE c; END`)
+	for _, user := range []string{"dba", "analyst"} {
+		for _, flags := range []byte{0, 1} {
+			c := r.raw(user)
+			c.send(mywire.AppendText(nil, mywire.ComStmtPrepare, []byte("CALL walk()")))
+			made, err := mywire.DecodePrepareOK(c.next())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.send(append(mywire.AppendStatement(nil, mywire.ComStmtExecute, made.Statement), flags, 1, 0, 0, 0))
+			for i := byte(1); i <= 2; i++ {
+				for range 3 { // count, column, EOF
+					c.next()
+				}
+				if row := c.next(); row[len(row)-4] != i {
+					t.Errorf("%s, flags %d: row %v, want %d", user, flags, row, i)
+				}
+				c.next() // EOF
+			}
+			if body := c.next(); body[0] != 0 {
+				t.Errorf("%s, flags %d: %q at the end", user, flags, body)
+			}
+			if got := c.ask("SELECT 1"); got != "1" {
+				t.Errorf("%s, flags %d: then %s", user, flags, got)
+			}
+		}
+	}
+}

@@ -140,12 +140,13 @@ func (c *conn) execute(ctx context.Context) error {
 	in := protocol.Over(body)
 	in.Uint8()
 	id := in.Uint32LE()
+	cursor := mywire.AsksForCursor(in.Uint8())
 	if err := in.Err(); err != nil {
 		return err
 	}
 	st := c.find(id)
 	if st == nil {
-		return c.executeUnknown(id)
+		return c.executeUnknown(id, cursor)
 	}
 	c.closeCursor(st, "closed")
 	p, err := c.session.Renew(ctx, st.prepared)
@@ -162,7 +163,7 @@ func (c *conn) execute(ctx context.Context) error {
 	if err != nil {
 		return c.refuse(err)
 	}
-	a.binary, a.of = true, st
+	a.binary, a.cursor, a.of = true, cursor, st
 	if err := c.send(); err != nil {
 		return err
 	}
@@ -219,7 +220,7 @@ func (c *conn) guarded(st *statement, p *session.Prepared, body []byte) error {
 }
 
 // executeUnknown deals with a statement that we have not seen being made.
-func (c *conn) executeUnknown(id uint32) error {
+func (c *conn) executeUnknown(id uint32, cursor bool) error {
 	if c.session.Masked() {
 		return c.refuse(c.session.RefuseMessage(session.UnknownStatement(fmt.Sprint(id))))
 	}
@@ -227,7 +228,7 @@ func (c *conn) executeUnknown(id uint32) error {
 	if err != nil {
 		return c.refuse(err)
 	}
-	a.binary = true
+	a.binary, a.cursor = true, cursor
 	if err := c.send(); err != nil {
 		return err
 	}

@@ -216,7 +216,7 @@ func (c *conn) result(a *answer) (phase, error) {
 		if err != nil || failed {
 			return idle, err
 		}
-		if a.binary && status.Has(mywire.StatusCursor) {
+		if a.opens(status) {
 			return c.opened(a, of, status)
 		}
 	}
@@ -241,7 +241,7 @@ func (c *conn) openResult(a *answer, n int) (phase, error) {
 		if err != nil || failed {
 			return idle, err
 		}
-		if a.binary && status.Has(mywire.StatusCursor) {
+		if a.opens(status) {
 			return c.opened(a, &columns{}, status)
 		}
 	}
@@ -411,7 +411,7 @@ func (c *conn) rowsEnd(a *answer, of *columns) (phase, error) {
 	if err != nil {
 		return idle, fmt.Errorf("end of rows: %w", err)
 	}
-	if a.binary && status.Has(mywire.StatusCursor) {
+	if a.opens(status) {
 		return c.opened(a, of, status)
 	}
 	if err := c.passEnd(a, status, ok); err != nil {
