@@ -388,8 +388,8 @@ func (c *conn) resetConnection() error {
 }
 
 // changeUser deals with COM_CHANGE_USER, a new login in the same connection: the
-// role is decided anew before the client learns that the server let it in. A login
-// that fails ends the session.
+// role is decided anew before the client learns that the server let it in. One that
+// the server refuses leaves the user as it was, if the server does not end the session.
 func (c *conn) changeUser() error {
 	body, err := c.client.Body(maxClientLogin)
 	if err != nil {
@@ -410,8 +410,11 @@ func (c *conn) changeUser() error {
 	c.session.TransactionOver()
 	c.session.Reset()
 	in, err := c.authenticate(&mywire.Login{User: u.User, Database: u.Database, Attributes: u.Attributes}, u.Plugin)
-	if err == nil && !in {
-		err = &session.EndError{Why: "login refused"}
+	switch {
+	case errors.Is(err, errRejected):
+		return nil
+	case err == nil && !in:
+		return &session.EndError{Why: "login refused"}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sqlveil/auditlog"
 	"sqlveil/protocol"
 	"sqlveil/protocol/mywire"
 	"sqlveil/proxy/proxytest"
@@ -61,6 +62,42 @@ func TestChangeUser(t *testing.T) {
 		if row := c.next(); string(row[1:]) != want {
 			t.Errorf("%s sees %q", user, row)
 		}
+	}
+}
+
+// A change of the user that the server refuses leaves the session with the user, the
+// role and the record that it had.
+func TestChangeUserRefused(t *testing.T) {
+	r := newRig(t)
+	c := r.raw("analyst")
+	u := mywire.ChangeUser{User: []byte("dba"), Response: make([]byte, 20), Database: []byte(r.database), Collation: 45, Plugin: "mysql_native_password"}
+	body, err := u.Append(nil, c.agreed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.send(body)
+	for body = c.next(); body[0] == 0xfe; body = c.next() { // it may want the answer to another challenge
+		c.write(make([]byte, 20))
+	}
+	if told, err := mywire.DecodeError(body); err != nil || told.Code != mywire.CodeAccessDenied {
+		t.Fatalf("told %q, %v", body, err)
+	}
+	if got := c.ask("SELECT mobile FROM " + r.database + ".person WHERE id = 1"); got != "138****0001" {
+		t.Errorf("then %s", got)
+	}
+	r.audit.mu.Lock()
+	defer r.audit.mu.Unlock()
+	failed := 0
+	for _, e := range r.audit.events {
+		switch {
+		case e.Kind == auditlog.AuthFail && e.Who.Login == "dba":
+			failed++
+		case e.Kind == auditlog.QueryBegin && (e.Who.Login != "analyst" || e.Who.Role != "analyst"):
+			t.Errorf("a statement of %s, role %s", e.Who.Login, e.Who.Role)
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d refused logins on record", failed)
 	}
 }
 

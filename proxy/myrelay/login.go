@@ -251,8 +251,11 @@ func (c *conn) rejected(l *mywire.Login, body []byte) error {
 	if err := c.client.Flush(); err != nil {
 		return err
 	}
-	return &session.EndError{Why: "login refused", Err: fmt.Errorf("error %d", e.Code)}
+	return &session.EndError{Why: "login refused", Err: fmt.Errorf("error %d: %w", e.Code, errRejected)}
 }
+
+// errRejected is the end of a login that the server refused.
+var errRejected = errors.New("the server refused the login")
 
 // Authentication methods that something has to be known of.
 const (

@@ -53,7 +53,7 @@ func StartMariaDB() (*MariaDBServer, error) {
 		return nil, err
 	}
 	s := &MariaDBServer{Directory: dir, account: run}
-	err = run.run(dir, install, "--no-defaults", "--datadir="+dir, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
+	err = run.run(dir, install, "--no-defaults", "--datadir="+dir, "--tmpdir="+dir, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=8M")
 	if err == nil {
 		err = s.configure()

@@ -145,6 +145,8 @@ func (s *Session) Started(engine string) error {
 func (s *Session) LoginFailed(caller masking.Caller, state, reason string) {
 	s.options.Metrics.LoginsFailed.Add(1)
 	e := &s.begin
+	before := identity{e.Session, e.Who, e.Database}
+	defer func() { e.Session, e.Who, e.Database = before.session, before.who, before.database }()
 	e.Reset()
 	e.Who.Login, e.Database.Name, e.Session.Application = caller.User, caller.Database, caller.Application
 	e.Result.SQLState = state
