@@ -11,8 +11,7 @@ import (
 // a column that is protected, and a newer one for a function.
 func TestOldServersTakeNewWordsForNames(t *testing.T) {
 	scope := testScope(t)
-	catalog := *scope.Catalog.(*pgsql.Catalog)
-	scope.Catalog = &catalog
+	catalog := scope.Catalog.(*pgsql.Catalog)
 	for version, refused := range map[int]bool{150000: true, 160000: false, 180000: false} {
 		catalog.ServerVersion = version
 		plan := rewrite.NewPlanner(pgsql.Dialect{}, 1).Plan(scope, "SELECT lower(system_user) FROM (SELECT mail AS system_user FROM person) x")[0]
