@@ -252,7 +252,10 @@ func countOf(f *pg.FuncCall, args []value) value {
 func (r *resolver) chosen(name string, args []value) value {
 	out := args[0].branch()
 	if name == "min" || name == "max" {
-		out.typ = extremeType(out.typ)
+		if !args[0].exact { // which of several values is the greatest tells their order
+			out = derived(args[0])
+		}
+		out.typ = extremeType(args[0].typ)
 	}
 	for i, a := range args[1:] {
 		if i == 1 && (name == "lag" || name == "lead") { // the default stands in for a missing row
