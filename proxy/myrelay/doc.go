@@ -14,7 +14,9 @@
 //
 //	relay.go       the session's beginning and end
 //	login.go       TLS on both sides, authentication passed through
+//	sha2.go        passwords that are encrypted for one side alone
 //	exchange.go    commands, and the state table of their answers
+//	counts.go      what a statement says of the rows that it wrote
 //	result.go      columns and rows
 //	prepared.go    COM_STMT_*
 //	ask.go         questions of our own

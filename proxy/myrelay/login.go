@@ -89,6 +89,7 @@ func (c *conn) greet(ctx context.Context) (login *mywire.Login, plugin string, e
 		return nil, "", errors.Join(c.bye(mywire.CodeHandshake, stateConnection, "the server's greeting was not understood"), err)
 	}
 	offered := greeting.Capabilities
+	c.challenge = greeting.Challenge
 	c.version = greeting.Version
 	greeting.Capabilities = offered.Readable() &^ mywire.CapSSL
 	if !c.relay.ClientTLSMod.Off() {
@@ -264,12 +265,6 @@ const (
 	dialogPlugin  = "dialog"
 )
 
-// fastAuthOK is what caching_sha2_password says when the server's OK follows.
-const fastAuthOK = 3
-
-// fullAuth is what it says when it wants the password itself.
-const fullAuth = 4
-
 // authenticate passes the login on until the server lets the client in.
 func (c *conn) authenticate(l *mywire.Login, plugin string) (started bool, err error) {
 	for {
@@ -284,7 +279,7 @@ func (c *conn) authenticate(l *mywire.Login, plugin string) (started bool, err e
 		if err != nil {
 			return false, c.serverGone(l, err)
 		}
-		expects := true
+		expects, full := true, false
 		switch mywire.ReplyToLogin(h) {
 		case mywire.ReplyOK:
 			return c.welcome(l, body)
@@ -295,18 +290,16 @@ func (c *conn) authenticate(l *mywire.Login, plugin string) (started bool, err e
 			if err != nil {
 				return false, errors.Join(c.bye(mywire.CodeHandshake, stateConnection, "the server asks for an authentication that is too old"), err)
 			}
-			plugin = change.Plugin
+			plugin, c.challenge = change.Plugin, change.Challenge
 		case mywire.ReplyAuthMore:
 			more, err := mywire.DecodeAuthMore(body)
 			if err != nil {
 				return false, err
 			}
-			expects = plugin != cachingSHA2 || len(more) != 1 || more[0] != fastAuthOK
-			if plugin == cachingSHA2 && len(more) == 1 && more[0] == fullAuth && c.wouldExpose() {
-				return false, c.exposed(l)
-			}
+			short := plugin == cachingSHA2 && len(more) == 1
+			expects, full = !short || more[0] != fastAuthOK, short && more[0] == fullAuth
 		}
-		if (plugin == clearPassword || plugin == dialogPlugin) && c.wouldExpose() {
+		if (full || plugin == clearPassword || plugin == dialogPlugin) && c.wouldExpose() {
 			return false, c.exposed(l)
 		}
 		if err := c.client.Write(body); err != nil {
@@ -318,24 +311,25 @@ func (c *conn) authenticate(l *mywire.Login, plugin string) (started bool, err e
 		if !expects {
 			continue
 		}
-		if _, err := c.client.Next(); err != nil {
-			return false, &session.EndError{Why: "client gone", Err: err}
+		read := c.clientAnswer
+		if full && c.safeForServer() {
+			read = c.sealed
 		}
-		answer, err := c.client.Body(maxClientLogin)
+		answer, err := read()
 		if err != nil {
 			return false, err
 		}
-		if err := c.server.Write(answer); err != nil {
+		err = c.server.Write(answer)
+		clear(answer) // it may be a password
+		if err != nil {
 			return false, c.serverGone(l, err)
 		}
 	}
 }
 
 // wouldExpose says whether a password that the client sends as it is, trusting its
-// own TLS connection, would go on unencrypted.
-func (c *conn) wouldExpose() bool {
-	return c.client.Transport().TLS() != nil && c.server.Transport().TLS() == nil && c.relay.Network != "unix"
-}
+// own connection, would go on unencrypted.
+func (c *conn) wouldExpose() bool { return c.safeForClient() && !c.safeForServer() }
 
 func (c *conn) exposed(l *mywire.Login) error {
 	c.session.LoginFailed(c.caller(l), session.StateInvalidAuthorization, "the password would cross the network unencrypted")

@@ -37,13 +37,14 @@ const defaultLoginTimeout = time.Minute
 
 // A conn is one session: both connections and what is known of them.
 type conn struct {
-	relay   *Relay
-	session *session.Session
-	client  *mywire.Conn
-	server  *mywire.Conn
-	agreed  mywire.Capabilities // both sides speak so
-	version string              // of the server
-	started bool                // the session's start is on record
+	relay     *Relay
+	session   *session.Session
+	client    *mywire.Conn
+	server    *mywire.Conn
+	agreed    mywire.Capabilities // both sides speak so
+	version   string              // of the server
+	challenge []byte              // that the client was given last, to prove its password with
+	started   bool                // the session's start is on record
 
 	statements map[uint32]*statement
 	last       *statement // prepared last

@@ -405,7 +405,6 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A new policy counts from the next statement on, of prepared ones too.
 // A client that compresses although that is not offered is told so at once; one
 // that leaves it off then is let in.
 func TestCompression(t *testing.T) {
@@ -461,6 +460,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
+// A new policy counts from the next statement on, of prepared ones too.
 func TestReload(t *testing.T) {
 	r := newRig(t)
 	conn := r.connect("dba")
