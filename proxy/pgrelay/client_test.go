@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sqlveil/auditlog"
+	"sqlveil/proxy/proxytest"
 )
 
 func TestLogin(t *testing.T) {
@@ -22,6 +23,33 @@ func TestLogin(t *testing.T) {
 	}
 	if got := len(r.audit.of(auditlog.AuthOK)); got != 5 {
 		t.Errorf("%d logins on record", got)
+	}
+}
+
+// The server cuts a long name off and would log in whoever the rest names.
+func TestLoginByLongName(t *testing.T) {
+	r := newRig(t)
+	user := "analyst" + strings.Repeat("_", longestName-len("analyst"))
+	if err := r.AddUser(t.Context(), user, proxytest.ByMD5, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.exec("DROP ROLE " + user) })
+	for _, change := range []func(*pgx.ConnConfig){
+		func(c *pgx.ConnConfig) { c.User = user + "x" },
+		func(c *pgx.ConnConfig) { c.Database += strings.Repeat("x", longestName) },
+	} {
+		config, err := pgx.ParseConfig(r.dsn(user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(config)
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		if err == nil {
+			t.Errorf("logged in as %s", value(t, conn, "SELECT current_user::text"))
+			conn.Close(t.Context())
+		} else if !strings.Contains(err.Error(), "too long") {
+			t.Error(err)
+		}
 	}
 }
 

@@ -125,8 +125,20 @@ func (c *conn) checkStart(s *pgwire.Startup) (*pgwire.Startup, error) {
 	if s.Parameter("user") == "" {
 		return nil, c.bye(pgwire.StateInvalidAuthorization, "no PostgreSQL user name specified in startup packet")
 	}
+	for _, name := range []string{"user", "database"} {
+		if len(s.Parameter(name)) > longestName {
+			c.session.LoginFailed(caller(s, c.client), pgwire.StateInvalidAuthorization, "a name that is too long")
+			return nil, c.bye(pgwire.StateInvalidAuthorization, "the name of the "+name+" is too long")
+		}
+	}
 	return s, nil
 }
+
+// longestName is how many bytes of a name the server looks at. It cuts the rest
+// off a user's or a database's, and would let in somebody else than the policy was
+// asked about.
+// https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/pg_config_manual.h (NAMEDATALEN)
+const longestName = 63
 
 func (c *conn) answer(b byte) error {
 	if _, err := c.client.Write([]byte{b}); err != nil {
