@@ -15,17 +15,19 @@
 #                analysis: our generator's, sqlsmith's, the regression files'; with
 #                CASES=directory those of case files, too
 # make versions  the tests that ask PostgreSQL, with 14, 16, 17 and 18
+# make mycanary  generated statements for MariaDB, looking for tokens and differences
 # make soak      sessions that come and go for SOAKTIME (10m), watching memory
 
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    = 10s
+MYCANARIES  = 100000
 SOAKTIME    = 10m
 KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-mysql test lint ci race fuzz bench regress judge versions soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench regress judge versions mycanary soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -87,6 +89,10 @@ versions:
 		go test -count=1 -timeout 30m ./rewrite/pgsql ./proxy/pgrelay && \
 			go test -count=1 -timeout 30m -run '^Test(Leak|Useful)' ./proxy || failed="$$failed $$version"; \
 	done; if [ -n "$$failed" ]; then echo "failed with PostgreSQL$$failed"; exit 1; fi
+
+mycanary:
+	@.ci/install test
+	go run ./bench/mycanary -statements $(MYCANARIES)
 
 soak:
 	@.ci/install test

@@ -11,6 +11,7 @@
 //	bench/load     the same queries directly and through sqlveil in turn:
 //	               latency, throughput and the proxy's memory; -soak for hours
 //	bench/regress  PostgreSQL's own regression files, directly and through sqlveil
+//	bench/mycanary  generated statements for MariaDB, looking for what roles with masks may not learn
 //
 // What the figures do not say: client, proxy and server share the machine here,
 // so the proxy takes processor time from the server that it would not take

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"fmt"
+	"net"
+	"time"
+
+	"sqlveil/protocol"
+	"sqlveil/protocol/mywire"
+	"sqlveil/proxy/proxytest"
+)
+
+// capabilities are what a client offers: the oldest protocol in use, where all
+// that there is to see is in packets of their own.
+const capabilities = mywire.CapProtocol41 | mywire.CapSecureConnection | mywire.CapPluginAuth | mywire.CapConnectWithDB |
+	mywire.CapTransactions | mywire.CapMultiStatements | mywire.CapMultiResults | mywire.CapPSMultiResults
+
+// maxReply bounds a packet of the server's.
+const maxReply = 64 << 20
+
+// patience is how long a client waits for an answer.
+const patience = 30 * time.Second
+
+// A client is a session that keeps every byte of the answers.
+type client struct {
+	net    net.Conn
+	conn   *mywire.Conn
+	answer []byte // the packets of the answer, without their headers
+	rows   int
+	failed []byte // the last error's packet
+}
+
+func dial(addr, user, database string) (*client, error) {
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{net: nc, conn: mywire.NewConn(protocol.NewConn(nc))}
+	if err := c.login(user, database); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("log in as %s: %w", user, err)
+	}
+	return c, nil
+}
+
+func (c *client) login(user, database string) error {
+	p, err := c.conn.Packet(maxReply)
+	if err != nil {
+		return err
+	}
+	greeting, err := mywire.DecodeGreeting(p.Body)
+	if err != nil {
+		return err
+	}
+	hello := mywire.Login{
+		Capabilities: capabilities, MaxPacket: maxReply, Collation: 45, User: []byte(user), Database: []byte(database),
+		Response: scramble(greeting.Challenge, proxytest.Password(user)), Plugin: "mysql_native_password",
+	}
+	body, err := hello.Append(nil)
+	if err != nil {
+		return err
+	}
+	if err := c.write(body); err != nil {
+		return err
+	}
+	h, err := c.next()
+	if err != nil {
+		return err
+	}
+	if mywire.ReplyOf(h) != mywire.ReplyOK {
+		return fmt.Errorf("answer %q", c.answer)
+	}
+	return nil
+}
+
+// scramble answers the challenge of mysql_native_password.
+func scramble(challenge []byte, password string) []byte {
+	once := sha1.Sum([]byte(password))
+	twice := sha1.Sum(once[:])
+	mix := sha1.Sum(append(bytes.Clone(challenge), twice[:]...))
+	for i := range mix {
+		mix[i] ^= once[i]
+	}
+	return mix[:]
+}
+
+func (c *client) write(body []byte) error {
+	if err := c.net.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if err := c.conn.Write(body); err != nil {
+		return err
+	}
+	return c.conn.Flush()
+}
+
+// command sends a command and forgets the answer before.
+func (c *client) command(body []byte) error {
+	c.answer, c.rows, c.failed = c.answer[:0], 0, nil
+	c.conn.Restart()
+	return c.write(body)
+}
+
+// next reads a packet of an answer.
+func (c *client) next() (mywire.Header, error) {
+	h, err := c.conn.Next()
+	if err != nil {
+		return h, err
+	}
+	body, err := c.conn.Body(maxReply)
+	if err != nil {
+		return h, err
+	}
+	c.answer = append(c.answer, body...)
+	if mywire.ReplyOf(h) == mywire.ReplyError {
+		c.failed = bytes.Clone(body)
+	}
+	return h, nil
+}
+
+// last is the packet that was read last.
+func (c *client) last(h mywire.Header) []byte { return c.answer[len(c.answer)-h.Size:] }
+
+// query sends COM_QUERY and reads all results.
+func (c *client) query(text string) error {
+	if err := c.command(mywire.AppendText(nil, mywire.ComQuery, []byte(text))); err != nil {
+		return err
+	}
+	return c.results()
+}
+
+// results reads results until none follows.
+func (c *client) results() error {
+	for more := true; more && c.failed == nil; {
+		h, err := c.next()
+		if err != nil {
+			return err
+		}
+		var status mywire.Status
+		switch mywire.ReplyOf(h) {
+		case mywire.ReplyOK:
+			ok, err := mywire.DecodeOK(c.last(h), capabilities)
+			if err != nil {
+				return err
+			}
+			status = ok.Status
+		case mywire.ReplyError:
+			return nil
+		default:
+			if status, err = c.result(); err != nil {
+				return err
+			}
+		}
+		more = status.Has(mywire.StatusMoreResults)
+	}
+	return nil
+}
+
+// result reads the columns and rows of one result.
+func (c *client) result() (mywire.Status, error) {
+	_, status, err := c.upToEOF()
+	if err != nil || c.failed != nil || status.Has(mywire.StatusCursor) {
+		return status, err
+	}
+	return c.rowsEnd()
+}
+
+// rowsEnd reads rows up to their end.
+func (c *client) rowsEnd() (mywire.Status, error) {
+	n, status, err := c.upToEOF()
+	c.rows += n
+	return status, err
+}
+
+// upToEOF reads packets up to an EOF or an error; n is how many there were before.
+func (c *client) upToEOF() (n int, status mywire.Status, err error) {
+	for ; ; n++ {
+		h, err := c.next()
+		if err != nil || c.failed != nil {
+			return n, 0, err
+		}
+		if mywire.ReplyOf(h) == mywire.ReplyEOF {
+			status, err := mywire.DecodeEOF(c.last(h))
+			return n, status, err
+		}
+	}
+}
+
+// prepared prepares a statement, executes it twice, the second time by a cursor of
+// which it fetches all rows, and keeps all answers.
+func (c *client) prepared(text string) error {
+	if err := c.command(mywire.AppendText(nil, mywire.ComStmtPrepare, []byte(text))); err != nil {
+		return err
+	}
+	h, err := c.next()
+	if err != nil || c.failed != nil {
+		return err
+	}
+	made, err := mywire.DecodePrepareOK(c.last(h))
+	if err != nil {
+		return err
+	}
+	// The number of the statement differs between sessions.
+	c.answer = c.answer[:0]
+	for _, described := range []uint16{made.Parameters, made.Columns} {
+		if described > 0 {
+			if _, _, err := c.upToEOF(); err != nil {
+				return err
+			}
+		}
+	}
+	for cursor := range byte(2) {
+		if err := c.execute(made.Statement, cursor); err != nil || c.failed != nil {
+			return err
+		}
+	}
+	return c.close(made.Statement)
+}
+
+// execute runs a prepared statement without parameters, by a cursor or not.
+func (c *client) execute(id uint32, cursor byte) error {
+	c.conn.Restart()
+	if err := c.write(append(mywire.AppendStatement(nil, mywire.ComStmtExecute, id), cursor, 1, 0, 0, 0)); err != nil {
+		return err
+	}
+	if cursor == 0 {
+		return c.results()
+	}
+	h, err := c.next()
+	if err != nil || c.failed != nil || mywire.ReplyOf(h) == mywire.ReplyOK {
+		return err
+	}
+	status, err := c.result()
+	for err == nil && c.failed == nil && status.Has(mywire.StatusCursor) && !status.Has(mywire.StatusLastRow) {
+		c.conn.Restart()
+		if err = c.write(append(mywire.AppendStatement(nil, mywire.ComStmtFetch, id), 5, 0, 0, 0)); err == nil {
+			status, err = c.rowsEnd()
+		}
+	}
+	if err == nil && c.failed == nil && status.Has(mywire.StatusMoreResults) { // of a procedure
+		return c.results()
+	}
+	return err
+}
+
+func (c *client) close(id uint32) error {
+	c.conn.Restart()
+	return c.write(mywire.AppendStatement(nil, mywire.ComStmtClose, id))
+}
