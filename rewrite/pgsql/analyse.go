@@ -110,7 +110,7 @@ func (a *analysis) statement(raw *pg.RawStmt) *rewrite.Statement {
 	before := *a
 	r.statement(raw.Stmt)
 	r.settle()
-	if len(st.Flows) == 0 { // what moves must be the value itself
+	if !moves(st.Flows, *r.places) {
 		st.Instead = instead(raw.Stmt, *r.places, func(text string) *rewrite.Statement { return before.instead(st, text) })
 	}
 	a.after(r, raw.Stmt)

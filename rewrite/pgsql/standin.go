@@ -82,6 +82,19 @@ func (r *resolver) standIn(n *pg.Node, v value, l *queryLevel) *pg.Node {
 	return &pg.Node{Node: &pg.Node_CaseExpr{CaseExpr: &pg.CaseExpr{Args: arms, Defresult: otherwise}}}
 }
 
+// moves says whether what some place makes may go to a table: that must be the
+// value itself.
+func moves(flows []rewrite.Flow, places []*place) bool {
+	for _, f := range flows {
+		for s := range f.Value.Sources {
+			if slices.ContainsFunc(places, func(p *place) bool { return slices.Contains(p.may, s.Column) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // instead is the statement in which stand-ins take the place of what can fail
 // depending on a column that hides reports; nil when that cannot be. again
 // resolves a text as the whole statement was resolved.
