@@ -151,6 +151,7 @@ type Effect struct {
 	Anywhere  bool   // the text means the same whatever the search path, the mode and the catalog
 
 	Counts    Counts          // what the number of rows that it reports tells
+	Outs      int             // values that a procedure puts into parameters: a result of their own, of no protected data
 	Numbered  bool            // the number of a row that it reports is one that it chose itself
 	Temporary *TemporaryTable // made, on a server that does not list them; nil for none
 }

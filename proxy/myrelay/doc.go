@@ -18,6 +18,7 @@
 //	exchange.go    commands, and the state table of their answers
 //	counts.go      what a statement says of the rows that it wrote
 //	result.go      columns and rows
+//	outs.go        what a procedure puts into parameters
 //	prepared.go    COM_STMT_*
 //	ask.go         questions of our own
 //	diagnostic.go  errors

@@ -184,6 +184,11 @@ func (c *conn) stream(q *session.Query) error {
 
 // fromServer sends what waits to be sent and waits for the server's next packet.
 func (c *conn) fromServer() (mywire.Header, error) {
+	if c.ahead != nil {
+		h := *c.ahead
+		c.ahead = nil
+		return h, nil
+	}
 	if err := c.server.Flush(); err != nil {
 		return mywire.Header{}, &serverError{err}
 	}

@@ -184,7 +184,7 @@ type rawClient struct {
 }
 
 // raw logs in, without anything that the protocol lets a client leave out.
-func (r *rig) raw(user string) *rawClient {
+func (r *rig) raw(user string, more ...mywire.Capabilities) *rawClient {
 	r.t.Helper()
 	nc, err := net.Dial("tcp", r.addr)
 	if err != nil {
@@ -196,6 +196,9 @@ func (r *rig) raw(user string) *rawClient {
 		mywire.CapSecureConnection | mywire.CapPluginAuth | mywire.CapConnectWithDB | mywire.CapMultiResults | mywire.CapTransactions}
 	if _, err := mywire.DecodeGreeting(c.next()); err != nil {
 		r.t.Fatal(err)
+	}
+	for _, m := range more {
+		c.agreed |= m
 	}
 	login := mywire.Login{
 		Capabilities: c.agreed, MaxPacket: 1 << 24, Collation: 45, User: []byte(user), Database: []byte(r.database), Plugin: "mysql_clear_password",
@@ -259,18 +262,74 @@ func native(challenge []byte, password string) []byte {
 func (c *rawClient) ask(text string) string {
 	c.t.Helper()
 	c.send(mywire.AppendText(nil, mywire.ComQuery, []byte(text)))
-	var answers []string
+	return c.answers(false)
+}
+
+// execute prepares a text and executes it with a number for each parameter. Cells
+// are shown as they cross the wire.
+func (c *rawClient) execute(text string, argument uint32) string {
+	c.t.Helper()
+	c.send(mywire.AppendText(nil, mywire.ComStmtPrepare, []byte(text)))
+	body := c.next()
+	if body[0] == 0xff {
+		told, err := mywire.DecodeError(body)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return fmt.Sprintf("error %d %s", told.Code, told.State)
+	}
+	made, err := mywire.DecodePrepareOK(body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, n := range []uint16{made.Parameters, made.Columns} {
+		c.definitions(int(n))
+	}
+	const long = 3 // MYSQL_TYPE_LONG
+	command := append(mywire.AppendStatement(nil, mywire.ComStmtExecute, made.Statement), 0, 1, 0, 0, 0)
+	command = append(append(command, make([]byte, (made.Parameters+7)/8)...), 1)
+	for range made.Parameters {
+		command = append(command, long, 0)
+	}
+	for range made.Parameters {
+		command = protocol.AppendUint32LE(command, argument)
+	}
+	c.send(command)
+	return c.answers(true)
+}
+
+// answers reads all answers to a command.
+func (c *rawClient) answers(binary bool) string {
+	c.t.Helper()
+	var all []string
 	for {
-		answer, status := c.answer()
-		answers = append(answers, answer)
+		answer, status := c.answer(binary)
+		all = append(all, answer)
 		if !status.Has(mywire.StatusMoreResults) {
-			return strings.Join(answers, " / ")
+			return strings.Join(all, " / ")
 		}
 	}
 }
 
-// answer reads one answer, without CLIENT_DEPRECATE_EOF.
-func (c *rawClient) answer() (string, mywire.Status) {
+// definitions reads the columns of a result and returns their types.
+func (c *rawClient) definitions(n int) []mywire.FieldType {
+	c.t.Helper()
+	var types []mywire.FieldType
+	for range n {
+		column, err := mywire.DecodeColumnAs(c.next(), c.agreed)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		types = append(types, column.Type)
+	}
+	if n > 0 && !c.agreed.Has(mywire.CapDeprecateEOF) {
+		c.next()
+	}
+	return types
+}
+
+// answer reads one answer.
+func (c *rawClient) answer(binary bool) (string, mywire.Status) {
 	c.t.Helper()
 	body := c.next()
 	switch body[0] {
@@ -287,26 +346,42 @@ func (c *rawClient) answer() (string, mywire.Status) {
 		}
 		return fmt.Sprintf("error %d %s", told.Code, told.State), 0
 	}
-	columns := int(body[0])
-	for range columns + 1 { // and EOF
-		c.next()
-	}
+	types := c.definitions(int(body[0]))
 	var rows []string
 	for {
 		body := c.next()
-		if body[0] == 0xfe && len(body) < 9 {
-			status, err := mywire.DecodeEOF(body)
-			if err != nil {
-				c.t.Fatal(err)
-			}
-			return strings.Join(rows, " ; "), status
+		if body[0] == 0xfe {
+			return strings.Join(rows, " ; "), c.end(body)
 		}
-		cells, err := mywire.DecodeTextRow(nil, body, columns)
+		var cells [][]byte
+		var err error
+		if binary {
+			cells, err = mywire.DecodeBinaryRow(nil, body, types)
+		} else {
+			cells, err = mywire.DecodeTextRow(nil, body, len(types))
+		}
 		if err != nil {
 			c.t.Fatal(err)
 		}
 		rows = append(rows, string(bytes.Join(cells, []byte("|"))))
 	}
+}
+
+// end decodes the packet behind the last row.
+func (c *rawClient) end(body []byte) mywire.Status {
+	c.t.Helper()
+	if !c.agreed.Has(mywire.CapDeprecateEOF) {
+		status, err := mywire.DecodeEOF(body)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return status
+	}
+	ok, err := mywire.DecodeOK(body, c.agreed)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return ok.Status
 }
 
 // A cursor inside of a procedure is none of the client's: all results are passed on.

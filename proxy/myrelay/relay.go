@@ -52,6 +52,7 @@ type conn struct {
 	status     mywire.Status    // what the server told last
 	running    []*session.Query // that have begun and perhaps not ended
 	buffer     []byte           // column definitions held back
+	ahead      *mywire.Header   // of the server's packet that was read before its turn, nil for none
 
 	mu       sync.Mutex
 	waiting  bool // for a command; guarded by mu

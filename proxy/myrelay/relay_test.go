@@ -363,6 +363,29 @@ func TestProcedure(t *testing.T) {
 }
 
 // A role that no rule names is turned away after the server let it in.
+// What a procedure puts into the parameters of a prepared CALL comes back in a
+// result of its own, behind those of its SELECTs.
+func TestOutParameters(t *testing.T) {
+	r := newRig(t)
+	r.exec("USE " + r.database + `; CREATE PROCEDURE sizes(a int, OUT n int, INOUT m int)
+		BEGIN SELECT id, mobile FROM person WHERE id = a; SELECT count(*), m + 1 INTO n, m FROM person; END;
+		CREATE PROCEDURE quiet(OUT n int) SET n = 5;
+		CREATE PROCEDURE leaks(OUT n varchar(20)) SELECT mobile INTO n FROM person WHERE id = 1`)
+	const capabilities = mywire.CapPSMultiResults
+	for _, extra := range []mywire.Capabilities{0, mywire.CapDeprecateEOF} {
+		c := r.raw("analyst", capabilities|extra)
+		for text, want := range map[string]string{
+			"CALL sizes(2, ?, ?)": "\x02\x00\x00\x00|138****0002 / d\x00\x00\x00|\x08\x00\x00\x00 / OK", // m is 7
+			"CALL quiet(?)":       "\x05\x00\x00\x00 / OK",
+			"CALL leaks(?)":       "error 1142 42000",
+		} {
+			if got := c.execute(text, 7); got != want {
+				t.Errorf("capabilities %x, %s: got %q, want %q", extra, text, got, want)
+			}
+		}
+	}
+}
+
 func TestNoRole(t *testing.T) {
 	r := newRig(t)
 	_, err := r.dial("stranger")

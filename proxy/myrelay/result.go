@@ -197,6 +197,13 @@ func (c *conn) result(a *answer) (phase, error) {
 	if err != nil {
 		return idle, err
 	}
+	first, out, err := c.outParameters(a, n)
+	if err != nil {
+		return idle, err
+	}
+	if out {
+		return c.outResult(a, n, described, first)
+	}
 	of, err := c.describe(a.prepared, a.at, described, a.binary)
 	switch {
 	case err != nil && a.prepared.Open():
@@ -218,6 +225,12 @@ func (c *conn) result(a *answer) (phase, error) {
 		}
 		if a.opens(status) {
 			return c.opened(a, of, status)
+		}
+	}
+	if first != nil && !a.muted {
+		of.query = a.query()
+		if err := c.rewritten(a, of, first); err != nil {
+			return idle, err
 		}
 	}
 	return c.rows(a, of)
@@ -373,6 +386,12 @@ func (c *conn) row(a *answer, of *columns, h mywire.Header) error {
 	if err != nil {
 		return err
 	}
+	return c.rewritten(a, of, body)
+}
+
+// rewritten passes on a row with its cells masked.
+func (c *conn) rewritten(a *answer, of *columns, body []byte) error {
+	q := of.query
 	dst, err := c.client.Begin(len(body))
 	if err != nil {
 		return err
@@ -387,7 +406,7 @@ func (c *conn) row(a *answer, of *columns, h mywire.Header) error {
 	}
 	if q != nil {
 		q.Rows++
-		q.Bytes += int64(h.Size)
+		q.Bytes += int64(len(body))
 	}
 	return c.client.End(dst)
 }

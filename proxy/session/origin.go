@@ -44,6 +44,15 @@ func (p *Prepared) Counts(i int) (counts rewrite.Counts, numbered bool) {
 	return p.plans[i].Effect.Counts, p.plans[i].Effect.Numbered
 }
 
+// Outs is how many values the statement with this index sends back in a result of
+// their own, which holds no protected data.
+func (p *Prepared) Outs(i int) int {
+	if i >= len(p.plans) {
+		return 0
+	}
+	return p.plans[i].Effect.Outs
+}
+
 // Loads says whether the statement with this index loads data, which may be a
 // file of the client's.
 func (p *Prepared) Loads(i int) bool {

@@ -316,6 +316,9 @@ func (r *resolver) outArguments(f *Routine, args []ast.ExprNode, p *program, l *
 			r.assignTo(a.Name.Name.O, v, l)
 		default: // a parameter of a prepared statement: it is sent to the client
 			r.flow(v, "a parameter")
+			if r.depth == 0 {
+				r.st.Effect.Outs++
+			}
 		}
 	}
 }
