@@ -5,7 +5,7 @@ import (
 
 	"sqlveil/protocol"
 	"sqlveil/protocol/mywire"
-	"sqlveil/rewrite"
+	"sqlveil/proxy/session"
 )
 
 // recount takes out of an OK what tells whether a row that was written had the
@@ -16,9 +16,9 @@ func (c *conn) recount(a *answer, ok *mywire.OK) bool {
 	switch {
 	case a.prepared.Several(a.at): // whatever the last statement of a procedure counted
 		ok.AffectedRows, ok.InsertID, ok.Info = 0, 0, nil
-	case counts == rewrite.CountsUpsert:
+	case counts == session.CountsUpsert:
 		c.countUpsert(ok, numbered)
-	case counts == rewrite.CountsReplaced:
+	case counts == session.CountsReplaced:
 		ok.AffectedRows, ok.Info = c.records(ok.Info), nil
 	default:
 		return c.matchedRows(ok)

@@ -35,6 +35,12 @@ func (p *Prepared) Several(i int) bool {
 	return plan.Kind == "CALL" || plan.Effect.Execute != "" && plan.Effect.Opaque
 }
 
+// How statements count rows, for relays whose protocol tells.
+const (
+	CountsUpsert   = rewrite.CountsUpsert
+	CountsReplaced = rewrite.CountsReplaced
+)
+
 // Counts says how the statement with this index counts the rows that it writes,
 // and whether it chose itself the number of a row that it reports.
 func (p *Prepared) Counts(i int) (counts rewrite.Counts, numbered bool) {
