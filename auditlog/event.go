@@ -136,8 +136,8 @@ type Object struct {
 	Column   string // database.schema.table.column
 	Class    string
 	Level    string
-	In       string // "output", or the clause it stands in
-	Released string // "clear", "masked", "withheld"
+	In       string // "output", "written", "write" for what goes into that, or the clause it stands in
+	Released string // "clear", "masked", "withheld"; "" of what is written
 }
 
 // Decision is what the policy says to the statement.

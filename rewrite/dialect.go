@@ -49,6 +49,9 @@ type Shaper interface {
 	// cannot be done. Texts which are told apart by anything but literals, white
 	// space and comments have different shapes.
 	Shape(scope Scope, text string) (shape string, ok bool)
+	// Literals returns the literals that Shape replaces in a text, in their order. One
+	// with escapes in it may come as it is written.
+	Literals(scope Scope, text string) []string
 }
 
 // A Statement is one analysed statement, before any policy is applied.
@@ -61,6 +64,7 @@ type Statement struct {
 	Columns []ResultColumn
 	Rows    bool
 	Uses    []Use
+	Equals  []Equal
 	Flows   []Flow
 	Calls   []Call
 	Alters  []*TableColumn // every column of the relations that DDL changes
@@ -70,6 +74,7 @@ type Statement struct {
 	Query   *Statement // DECLARE's, EXPLAIN's and PREPARE's own statement
 	Writes  []Write
 	Short   []Short
+	Changes []*TableColumn // every column that values are given to, or deleted with their rows
 
 	Opaque   bool // nothing is known of it
 	Routines bool // calls user-written functions
@@ -89,6 +94,12 @@ type Statement struct {
 type ResultColumn struct {
 	Name  string
 	Value Value
+}
+
+// An Equal is a column that is compared with a constant, by = or IN.
+type Equal struct {
+	Column   *TableColumn
+	Constant Constant
 }
 
 // A Flow is data that a statement moves into a column that it writes. A nil

@@ -21,6 +21,7 @@ type Plan struct {
 	Routines bool     // the statement calls user-written functions
 	Uses     []Use    // everything read anywhere else: predicates, joins, ordering
 	Objects  []Object // the labelled columns the statement touches, for the audit log
+	Persons  []Person // whom its predicates name, for the audit log
 
 	Masked  bool     // some output carries a mask
 	Touches bool     // reads a column the role sees masked: the server's diagnostics may quote it
@@ -122,8 +123,24 @@ type Object struct {
 	Column   string
 	Class    string
 	Level    string
-	In       string // "output", or the clause of a Use
-	Released string // "clear", "masked" or "withheld"
+	In       string // "output", "written", "write" for what goes into that, or the clause of a Use
+	Released string // "clear", "masked" or "withheld"; "" of what is written
+}
+
+// A Constant is what a statement compares a column with: a parameter, or a
+// literal. Zero is one of which neither is known.
+type Constant struct {
+	Param int    // the parameter's number from 1
+	Text  string // the literal's, without quotes
+	Nth   int    // in a plan that texts share which differ in literals: its number among them, from 1
+}
+
+// A Person is a value that a predicate asks a column for whose class identifies
+// persons.
+type Person struct {
+	Class    string
+	Type     string // the column's, as in [TableColumn]
+	Constant Constant
 }
 
 // Kind is a statement's command, upper case.

@@ -47,7 +47,7 @@ func (p *Planner) Plan(scope Scope, text string) []*Plan {
 	}
 	key := keyOf(&scope, text)
 	if len(plans) == 1 && statements[0].LiteralFree && plans[0].Refuse == nil && plans[0].SQL == "" {
-		if shape, ok := p.shapeOf(scope, key); ok {
+		if shape, ok := p.shapeOf(scope, key); ok && p.share(scope, plans[0], text) {
 			p.plans.put(shape, plans)
 			return plans
 		}
@@ -154,6 +154,9 @@ func (d *decision) statement(st *Statement) {
 			}
 		}
 	}
+	for _, e := range st.Equals {
+		d.equal(e)
+	}
 	for _, f := range st.Flows {
 		d.flow(f)
 	}
@@ -162,6 +165,13 @@ func (d *decision) statement(st *Statement) {
 	}
 	for _, s := range st.Short {
 		d.short(s)
+	}
+	for _, c := range st.Changes {
+		for _, p := range d.protections(Source{Column: c}, false) {
+			for _, class := range p.label.Classes() {
+				d.object(c, class, ClauseWritten, nil)
+			}
+		}
 	}
 	for _, c := range st.Alters {
 		d.alter(c)
@@ -181,6 +191,7 @@ func (d *decision) inner(st *Statement) {
 	}
 	if !st.Inert {
 		d.plan.Objects = append(d.plan.Objects, plan.Objects...)
+		d.plan.Persons = append(d.plan.Persons, plan.Persons...)
 	}
 	// A plan shows no data, but for the counts of ANALYZE and the result of a
 	// function that the server works out while planning.
@@ -279,6 +290,8 @@ func strictest(a, b masking.Mask) masking.Mask {
 func (d *decision) object(c *TableColumn, class *masking.Class, in string, mask masking.Mask) {
 	released := "masked"
 	switch {
+	case in == ClauseWritten:
+		released = ""
 	case d.scope.Role.Sees(class):
 		released = "clear"
 	case in != "output":
@@ -439,6 +452,9 @@ func useRefusal(role *masking.Role, c *TableColumn, class *masking.Class, in str
 	}
 	return r
 }
+
+// ClauseWritten is the place of a column of which a statement changes values.
+const ClauseWritten = "written"
 
 // ClauseFallible is the place of a column in an expression that can fail: the
 // error itself would tell something about the value.

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"sqlveil/masking"
@@ -20,6 +22,8 @@ func (d *fakeDialect) Analyse(Scope, string) []*Statement {
 
 func (d *fakeDialect) Shape(_ Scope, text string) (string, bool) { return text[:1], true }
 
+func (d *fakeDialect) Literals(_ Scope, text string) []string { return strings.Fields(text)[1:] }
+
 // fakeCatalog labels by name alone.
 type fakeCatalog uint64
 
@@ -38,11 +42,13 @@ func testScope(t *testing.T, role, unlabelled string) Scope {
 	class := func(use string) masking.ClassSpec {
 		return masking.ClassSpec{Level: "secret", Mask: masking.MaskSpec{"redact": nil}, Use: use}
 	}
+	person := class("equality")
+	person.Subject = true
 	policy, problems := masking.Compile(masking.Spec{
 		Version: 1, Levels: []string{"open", "secret"}, Unlabelled: unlabelled,
-		Classes: map[string]masking.ClassSpec{"deny": class("deny"), "equal": class("equality"), "raw": class("raw")},
+		Classes: map[string]masking.ClassSpec{"deny": class("deny"), "equal": class("equality"), "raw": class("raw"), "person": person},
 		Columns: map[string]masking.ColumnSpec{
-			"d.s.t.deny": {Class: "deny"}, "d.s.t.equal": {Class: "equal"}, "d.s.t.equal2": {Class: "equal"}, "d.s.t.raw": {Class: "raw"},
+			"d.s.t.deny": {Class: "deny"}, "d.s.t.equal": {Class: "equal"}, "d.s.t.equal2": {Class: "equal"}, "d.s.t.raw": {Class: "raw"}, "d.s.t.person": {Class: "person"},
 		},
 		Roles:     map[string]masking.RoleSpec{"clerk": {Clearance: "open"}, "boss": {Clearance: "secret"}},
 		Functions: masking.FunctionsSpec{Trusted: []string{"s.trusted"}},
@@ -197,6 +203,39 @@ func TestOnlyLiteralFreePlansAreShared(t *testing.T) {
 		planner.Plan(scope, "x 2")
 		if shared := dialect.analysed == 1; shared != free {
 			t.Errorf("literal free %v: analysed %d times", free, dialect.analysed)
+		}
+	}
+}
+
+// Whom a predicate names is told by the number of the literal where texts share a
+// plan; where it cannot be told which literal it is, they share none.
+func TestPersonsOfSharedPlans(t *testing.T) {
+	scope := testScope(t, "clerk", "visible")
+	for _, c := range []struct {
+		text   string
+		asked  []Constant
+		want   []Constant
+		shared bool
+	}{
+		{"x a b", []Constant{{Text: "b"}}, []Constant{{Nth: 2}}, true},
+		{"x a b", []Constant{{Text: "b"}, {Param: 3}, {Text: "a"}}, []Constant{{Nth: 2}, {Param: 3}, {Nth: 1}}, true},
+		{"x a a", []Constant{{Text: "a"}}, []Constant{{Text: "a"}}, false},
+		{"x E'a' b", []Constant{{Text: "a"}}, []Constant{{Text: "a"}}, false},
+		{"x a b", []Constant{{Text: "b"}, {Text: "b"}}, []Constant{{Nth: 2}}, true},
+	} {
+		dialect := &fakeDialect{statement: Statement{LiteralFree: true}}
+		for _, asked := range c.asked {
+			dialect.statement.Equals = append(dialect.statement.Equals, Equal{column("person"), asked}, Equal{column("equal"), asked})
+		}
+		planner := NewPlanner(dialect, 16)
+		plan := planner.Plan(scope, c.text)[0]
+		var got []Constant
+		for _, p := range plan.Persons {
+			got = append(got, p.Constant)
+		}
+		planner.Plan(scope, "x other literals")
+		if !slices.Equal(got, c.want) || (dialect.analysed == 1) != c.shared {
+			t.Errorf("%s: got %+v of %d analyses, want %+v and shared %v", c.text, got, dialect.analysed, c.want, c.shared)
 		}
 	}
 }

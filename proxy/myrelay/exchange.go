@@ -148,7 +148,7 @@ func (c *conn) unknown(command mywire.Command) error {
 		return c.refuse(c.session.RefuseMessage(session.ProtocolRefusal(command.String())))
 	}
 	p := c.session.Unplanned(command.String())
-	q, err := c.session.Begin(p, 0, session.Simple)
+	q, err := c.session.Begin(p, 0, session.Simple, nil)
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -257,7 +257,7 @@ func (c *conn) query(ctx context.Context, h mywire.Header) error {
 	if err != nil {
 		return c.refuse(err)
 	}
-	a, err := c.begin(p, session.Simple)
+	a, err := c.begin(p, session.Simple, nil)
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -298,7 +298,7 @@ func (c *conn) longQuery(h mywire.Header) error {
 		return err
 	}
 	p := c.session.Unplanned(string(head[5:]))
-	a, err := c.begin(p, session.Simple)
+	a, err := c.begin(p, session.Simple, nil)
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -309,10 +309,10 @@ func (c *conn) longQuery(h mywire.Header) error {
 }
 
 // begin puts the statements of a text on record.
-func (c *conn) begin(p *session.Prepared, how string) (*answer, error) {
+func (c *conn) begin(p *session.Prepared, how string, bound session.Persons) (*answer, error) {
 	c.running = c.running[:0]
 	for i := range p.Len() {
-		q, err := c.session.Begin(p, i, how)
+		q, err := c.session.Begin(p, i, how, bound)
 		if err != nil {
 			for _, q := range c.running {
 				c.session.End(q, session.Outcome{Ended: "skipped"})
@@ -361,7 +361,7 @@ func (c *conn) judged(ctx context.Context, text string) error {
 	if err != nil {
 		return c.refuse(err)
 	}
-	a, err := c.begin(p, session.Simple)
+	a, err := c.begin(p, session.Simple, nil)
 	if err != nil {
 		return c.refuse(err)
 	}

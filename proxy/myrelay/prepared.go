@@ -157,9 +157,10 @@ func (c *conn) execute(ctx context.Context) error {
 		return c.refuse(err)
 	}
 	st.prepared = p
+	bound := c.persons(st, p, body)
 	st.long = nil
 	st.execute.Reset()
-	a, err := c.begin(p, session.Extended)
+	a, err := c.begin(p, session.Extended, bound)
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -219,12 +220,33 @@ func (c *conn) guarded(st *statement, p *session.Prepared, body []byte) error {
 	return nil
 }
 
+// persons returns whom the parameters of an execution name. A client gives the
+// types of parameters once: without them nobody is named.
+func (c *conn) persons(st *statement, p *session.Prepared, body []byte) session.Persons {
+	decoded := false
+	return c.session.Bound(p, func(n int, _ string) ([]byte, bool) {
+		if !decoded && st.execute.Decode(body, st.params, c.agreed) != nil || n > len(st.execute.Parameters) {
+			return nil, false
+		}
+		decoded = true
+		parameter := st.execute.Parameters[n-1]
+		if parameter.Long {
+			text, ok := st.long[uint16(n-1)]
+			return text, ok
+		}
+		if parameter.Null {
+			return nil, false
+		}
+		return parameter.AppendText(nil)
+	})
+}
+
 // executeUnknown deals with a statement that we have not seen being made.
 func (c *conn) executeUnknown(id uint32, cursor bool) error {
 	if c.session.Masked() {
 		return c.refuse(c.session.RefuseMessage(session.UnknownStatement(fmt.Sprint(id))))
 	}
-	a, err := c.begin(c.session.Unplanned("EXECUTE"), session.Extended)
+	a, err := c.begin(c.session.Unplanned("EXECUTE"), session.Extended, nil)
 	if err != nil {
 		return c.refuse(err)
 	}

@@ -81,7 +81,7 @@ func (u *up) bind(ctx context.Context, h pgwire.Header) error {
 	if why := u.guarded(p, m, long); why != nil {
 		return u.refuse(bind, u.session.RefuseMessage(why))
 	}
-	b := &portal{prepared: p, formats: formatsOf(m.ResultFormats), formatless: long}
+	b := &portal{prepared: p, formats: formatsOf(m.ResultFormats), formatless: long, persons: u.persons(p, m)}
 	b.named = session.Portal{Prepared: p, Bound: true, Wire: b}
 	e := u.flight.blank(bind)
 	e.prepared, e.portal = p, b
@@ -176,6 +176,33 @@ func (u *up) guarded(p *session.Prepared, m *pgwire.Bind, long bool) *session.Re
 		}
 	}
 	return nil
+}
+
+// persons returns whom the parameters of a Bind name.
+func (u *up) persons(p *session.Prepared, m *pgwire.Bind) session.Persons {
+	return u.session.Bound(p, func(n int, columnType string) ([]byte, bool) {
+		if n > len(m.Parameters) || m.Parameters[n-1] == nil {
+			return nil, false
+		}
+		value, format := m.Parameters[n-1], m.ParameterFormat(n-1)
+		if format == pgwire.TextFormat {
+			return value, true
+		}
+		return pgwire.Codec{Type: typeNamed(typeBeside(columnType, len(value))), Format: format}.AppendText(nil, value)
+	})
+}
+
+// typeBeside is the type of a parameter of some bytes that is compared with a
+// column: the column's own, but for integers, which come in any length.
+func typeBeside(columnType string, size int) string {
+	integers := map[int]string{2: "smallint", 4: "integer", 8: "bigint"}
+	switch columnType {
+	case "smallint", "integer", "bigint":
+		if t, ok := integers[size]; ok {
+			return t
+		}
+	}
+	return columnType
 }
 
 // describe deals with a Describe.
@@ -283,7 +310,7 @@ func (u *up) beginPortal(e *entry, b *portal) error {
 	if p.Len() == 0 {
 		return nil // an empty statement
 	}
-	q, err := u.session.Begin(p, 0, session.Extended)
+	q, err := u.session.Begin(p, 0, session.Extended, b.persons)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type portal struct {
 	prepared   *session.Prepared // of its query
 	formats    []int16           // of the result, from Bind; nil is all text
 	formatless bool              // only a description tells the formats
+	persons    session.Persons   // whom its parameters name
 	batch      uint64            // in which its description was asked for last; the up pump's
 	named      session.Portal
 

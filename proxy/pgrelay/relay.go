@@ -143,9 +143,14 @@ func (c *conn) runDown() (err error) {
 	defer session.Contain(c.session, &err)
 	err = c.down.run()
 	var flush *protocol.FlushError
+	var failed *net.OpError // it reads from the server and writes to the client
 	switch {
 	case errors.As(err, &flush):
 		return &session.EndError{Why: "client gone", Err: flush.Err}
+	case errors.As(err, &failed) && failed.Op == "write":
+		return &session.EndError{Why: "client gone", Err: err}
+	case errors.As(err, &failed) && failed.Op == "read":
+		return &session.EndError{Why: "server gone", Err: err}
 	case errors.Is(err, io.EOF):
 		if ferr := c.client.Flush(); ferr != nil {
 			return &session.EndError{Why: "client gone", Err: ferr}

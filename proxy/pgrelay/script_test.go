@@ -427,6 +427,9 @@ func (f *fakePlanner) Cached(scope rewrite.Scope, text string) ([]*rewrite.Plan,
 	return f.Plan(scope, text), true
 }
 
+// Literals implements session.Planner.
+func (f *fakePlanner) Literals(rewrite.Scope, string) []string { return nil }
+
 type fakeCatalog uint64
 
 func (c fakeCatalog) Version() uint64 { return uint64(c) }

@@ -51,7 +51,7 @@ func (u *up) sendQuery(p *session.Prepared, text []byte) error {
 // beginAll puts the statements of a Query on record.
 func (u *up) beginAll(e *entry) error {
 	for i := range e.prepared.Len() {
-		q, err := u.session.Begin(e.prepared, i, session.Simple)
+		q, err := u.session.Begin(e.prepared, i, session.Simple, nil)
 		if err != nil {
 			return err
 		}

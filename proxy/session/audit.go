@@ -163,6 +163,9 @@ func class(plan *rewrite.Plan) string {
 	case "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "LOAD", "CALL", "DO":
 		return classWrite
 	case "CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "REINDEX", "CLUSTER", "REFRESH", "SECURITY", "IMPORT", "RENAME":
+		if accounts(plan.Text) {
+			return classPrivilege
+		}
 		return classDDL
 	case "GRANT", "REVOKE", "REASSIGN":
 		return classPrivilege
@@ -171,6 +174,18 @@ func class(plan *rewrite.Plan) string {
 		return classSession
 	}
 	return classOther
+}
+
+// accounts says whether a definition, in its normal form, is one of accounts or of
+// what they may do from now on.
+func accounts(text string) bool {
+	_, object, _ := strings.Cut(text, " ")
+	object, _, _ = strings.Cut(strings.TrimPrefix(object, "or replace "), " ")
+	switch object {
+	case "role", "user", "group", "default": // ALTER DEFAULT PRIVILEGES
+		return true
+	}
+	return false
 }
 
 // firstKeyword returns the first word of a text in upper case, "" when that is

@@ -17,6 +17,14 @@ func TestClass(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", kind, got, want)
 		}
 	}
+	for text, want := range map[string]string{
+		"alter role a password ?": classPrivilege, "drop user a": classPrivilege, "create or replace role a": classPrivilege,
+		"alter default privileges grant select on tables to a": classPrivilege, "drop table role": classDDL, "drop": classDDL, "": classDDL,
+	} {
+		if got := class(&rewrite.Plan{Kind: "ALTER", Text: text}); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
 	if got := class(&rewrite.Plan{Kind: "COPY", Rows: true}); got != classRead {
 		t.Errorf("COPY TO: got %s", got)
 	}

@@ -42,9 +42,10 @@ const (
 // NextMessage numbers the client's message that the next statements belong to.
 func (s *Session) NextMessage() { s.message++ }
 
-// Begin puts on record that a statement is about to be sent. The error is a
-// *[Refusal]: it must not be sent then.
-func (s *Session) Begin(p *Prepared, i int, how string) (*Query, error) {
+// Begin puts on record that a statement is about to be sent; bound are whom its
+// parameters name, from [Session.Bound]. The error is a *[Refusal]: it must not be
+// sent then.
+func (s *Session) Begin(p *Prepared, i int, how string, bound Persons) (*Query, error) {
 	q := &Query{
 		plan: p.plans[i], begun: time.Now(), role: s.role.Name(), open: s.role.SeesAll(),
 		message: s.message, sub: i + 1, how: how, length: len(p.Text),
@@ -53,6 +54,7 @@ func (s *Session) Begin(p *Prepared, i int, how string) (*Query, error) {
 	e.Reset()
 	e.Time = q.begun
 	q.describe(e, p)
+	s.namePersons(q, p, bound)
 	if err := s.seal(q, p.Text); err != nil {
 		return nil, auditRefusal()
 	}

@@ -53,6 +53,8 @@ func (p *planner) Plan(_ rewrite.Scope, text string) []*rewrite.Plan {
 	return []*rewrite.Plan{plan}
 }
 
+func (p *planner) Literals(rewrite.Scope, string) []string { return nil }
+
 func (p *planner) Cached(scope rewrite.Scope, text string) ([]*rewrite.Plan, bool) {
 	if strings.HasSuffix(text, "new") {
 		return nil, false
@@ -186,7 +188,7 @@ func (b *bench) prepare(t *testing.T, text string) *Prepared {
 
 func (b *bench) run(t *testing.T, text string, o Outcome) {
 	t.Helper()
-	q, err := b.Begin(b.prepare(t, text), 0, Simple)
+	q, err := b.Begin(b.prepare(t, text), 0, Simple, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +221,7 @@ func TestPrepareAsks(t *testing.T) {
 		{"it was to be changed, and was not", "names", func(t *testing.T, b *bench) { b.run(t, "path", Outcome{SQLState: "22023"}) }, "", ""},
 		{"nothing that reads names", "ok", func(t *testing.T, b *bench) { b.run(t, "path", Succeeded) }, "", ""},
 		{"a change is in flight", "names", func(t *testing.T, b *bench) {
-			if _, err := b.Begin(b.prepare(t, "path"), 0, Simple); err != nil {
+			if _, err := b.Begin(b.prepare(t, "path"), 0, Simple, nil); err != nil {
 				t.Fatal(err)
 			}
 		}, "drain", ""},
@@ -310,7 +312,7 @@ func TestWithoutAudit(t *testing.T) {
 	b := newBench(t, "open")
 	p := b.prepare(t, "ok")
 	b.audit.err = auditlog.ErrUnavailable
-	_, err := b.Begin(p, 0, Simple)
+	_, err := b.Begin(p, 0, Simple, nil)
 	var refusal *Refusal
 	if !errors.As(err, &refusal) || StateOf(refusal) != StateIOError {
 		t.Errorf("got %v", err)
@@ -319,7 +321,7 @@ func TestWithoutAudit(t *testing.T) {
 
 func TestEndTwice(t *testing.T) {
 	b := newBench(t, "open")
-	q, err := b.Begin(b.prepare(t, "ok"), 0, Simple)
+	q, err := b.Begin(b.prepare(t, "ok"), 0, Simple, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

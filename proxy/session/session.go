@@ -34,6 +34,7 @@ type Session struct {
 	sealer *auditlog.Sealer        // the up side's, nil where original texts are not kept
 	sealed []byte                  // of sealer, for use again
 	hasher *auditlog.SubjectHasher // the down side's, made when it is needed
+	asked  *auditlog.SubjectHasher // the up side's, likewise
 
 	// What the up side knows of the meaning of names.
 	scope   *rewrite.Scope // nil before the first statement and when something in it changed

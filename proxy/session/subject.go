@@ -36,6 +36,68 @@ func (p *Prepared) Subjects(i int) bool {
 	return false
 }
 
+// Persons are whom the predicates of a statement name, as the audit log knows them.
+type Persons []auditlog.SubjectKey
+
+// Bound returns whom the parameters of a statement name, nil for nobody. parameter
+// returns the text form of the parameter with this number, from 1, which is
+// compared with a column of a type; ok is false for NULL and for what has none.
+// It is called on the up side.
+func (s *Session) Bound(p *Prepared, parameter func(n int, columnType string) (text []byte, ok bool)) (bound Persons) {
+	if len(p.plans) == 0 {
+		return nil
+	}
+	for i := range p.plans[0].Persons {
+		person := &p.plans[0].Persons[i]
+		if person.Constant.Param == 0 {
+			continue
+		}
+		if text, ok := parameter(person.Constant.Param, person.Type); ok {
+			bound = s.person(bound, person.Class, text)
+		}
+	}
+	return bound
+}
+
+// namePersons adds to the record that begins whom the literals of its statement name,
+// and whom its parameters do.
+func (s *Session) namePersons(q *Query, p *Prepared, bound Persons) {
+	e := &s.begin
+	e.Subjects.Keys = append(e.Subjects.Keys, bound...)
+	var literals []string
+	for i := range q.plan.Persons {
+		person := &q.plan.Persons[i]
+		text := person.Constant.Text
+		if n := person.Constant.Nth; n > 0 {
+			if literals == nil && p.scope != nil {
+				literals = s.options.Planner.Literals(*p.scope, p.Text)
+			}
+			if n > len(literals) {
+				continue
+			}
+			text = literals[n-1]
+		}
+		if person.Constant.Param == 0 {
+			e.Subjects.Keys = s.person(e.Subjects.Keys, person.Class, []byte(text))
+		}
+	}
+	e.Subjects.Count = len(e.Subjects.Keys)
+}
+
+// person adds a person whom a predicate names.
+func (s *Session) person(to []auditlog.SubjectKey, class string, text []byte) []auditlog.SubjectKey {
+	if s.options.Hasher == nil {
+		return to
+	}
+	if s.asked == nil {
+		s.asked = s.options.Hasher()
+	}
+	if key := s.asked.Key(class, text); !slices.Contains(to, key) {
+		to = append(to, key)
+	}
+	return to
+}
+
 // Subject notes for the record that a result holds a value, in the text form, of
 // a column that identifies a person. It is called on the down side.
 func (s *Session) Subject(q *Query, class string, text []byte) {

@@ -84,16 +84,32 @@ func (r *resolver) compare(a, b value, clause string) {
 		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormIsNull})
 	case len(left) > 0 && equals(a, b):
 		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+		r.equal(left, b)
 	case len(right) > 0 && a.null:
 		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormIsNull})
 	case len(right) > 0 && equals(b, a):
 		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+		r.equal(right, a)
 	case len(left) > 0 && len(right) > 0 && comparesAlike(a.kind, b.kind):
 		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: right[0]})
 		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: left[0]})
 	default:
 		r.use(a, clause)
 		r.use(b, clause)
+	}
+}
+
+// equal records what columns are compared with.
+func (r *resolver) equal(columns []*rewrite.TableColumn, with value) {
+	constant := rewrite.Constant{Param: with.param}
+	if with.literal {
+		constant.Text = with.text
+	}
+	if constant == (rewrite.Constant{}) {
+		return
+	}
+	for _, c := range columns {
+		r.st.Equals = append(r.st.Equals, rewrite.Equal{Column: c, Constant: constant})
 	}
 }
 

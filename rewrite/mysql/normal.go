@@ -68,6 +68,26 @@ func (Dialect) Shape(scope rewrite.Scope, text string) (shape string, ok bool) {
 	}
 }
 
+// Literals implements [rewrite.Shaper]: texts without their quotes, the rest as
+// it is written.
+func (Dialect) Literals(scope rewrite.Scope, text string) (found []string) {
+	m := parseMode(scope.Mode, scope.Catalog.(*Catalog).Mode)
+	l := lexer{text: text, mode: &m}
+	for {
+		t := l.next()
+		switch t.kind {
+		case tokenEnd, tokenBroken, tokenOdd:
+			return found
+		case tokenString, tokenNumber:
+			literal := text[t.start:t.end]
+			if quote := literal[:1]; kindMark(literal[0]) == "s" {
+				literal = strings.ReplaceAll(literal[1:len(literal)-1], quote+quote, quote)
+			}
+			found = append(found, literal)
+		}
+	}
+}
+
 // kindMark tells texts from numbers and other literals: they are compared in
 // other ways.
 func kindMark(first byte) string {

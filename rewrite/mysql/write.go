@@ -81,6 +81,7 @@ func (r *resolver) assign(t *target, name string, v value) {
 
 // written records that v is written to a column.
 func (r *resolver) written(column *rewrite.TableColumn, into string, v value) {
+	r.changes(column)
 	if v.constant && column != nil {
 		if v.literal || v.param > 0 {
 			r.st.Writes = append(r.st.Writes, rewrite.Write{Target: column, Text: v.text, Literal: v.literal, Param: v.param})
@@ -93,6 +94,13 @@ func (r *resolver) written(column *rewrite.TableColumn, into string, v value) {
 		return
 	}
 	r.st.Flows = append(r.st.Flows, rewrite.Flow{Target: column, Value: v.Value, Into: "column " + into})
+}
+
+// changes records that values of a column change.
+func (r *resolver) changes(column *rewrite.TableColumn) {
+	if column != nil {
+		r.st.Changes = append(r.st.Changes, column)
+	}
 }
 
 // touch records that a row with this column is written.
@@ -340,7 +348,7 @@ func (r *resolver) update(s *ast.UpdateStmt, l *level) {
 	var all []assigned
 	for _, a := range s.List {
 		r.within("field list", "", func() { all = append(all, r.assignment(a, l)) })
-		r.touchTables(l, func(t *table) bool { return r.mayHold(a.Column, t) })
+		r.touchTables(l, func(t *table) bool { return r.mayHold(a.Column, t) }, r.touch)
 	}
 	r.noticed(all)
 	r.filtered(s.Where, s.Order, s.Limit, l)
@@ -403,16 +411,16 @@ func (r *resolver) mayHold(c *ast.ColumnName, t *table) bool {
 	return ok
 }
 
-// touchTables records that rows of those tables in FROM are written which which
-// is true for.
-func (r *resolver) touchTables(l *level, which func(*table) bool) {
+// touchTables records each column of those tables in FROM which which is true for:
+// their rows are written.
+func (r *resolver) touchTables(l *level, which func(*table) bool, record func(*rewrite.TableColumn)) {
 	for _, t := range l.from.tables {
 		if t.schema == "" || !which(t) {
 			continue
 		}
 		for _, c := range t.columns {
 			for _, s := range c.value.Plain {
-				r.touch(s.Column)
+				record(s.Column)
 			}
 		}
 	}
@@ -460,7 +468,9 @@ func (r *resolver) delete(s *ast.DeleteStmt, l *level) []column {
 			}
 		}
 	}
-	r.touchTables(l, func(t *table) bool { return s.Tables == nil || deleted[t] })
+	which := func(t *table) bool { return s.Tables == nil || deleted[t] }
+	r.touchTables(l, which, r.touch)
+	r.touchTables(l, which, r.changes)
 	r.filtered(s.Where, s.Order, s.Limit, l)
 	return nil
 }
@@ -482,6 +492,13 @@ func (r *resolver) loadData(s *ast.LoadDataStmt, l *level) {
 	}
 	if s.OnDuplicate == ast.OnDuplicateKeyHandlingReplace {
 		r.counts(rewrite.CountsReplaced)
+	}
+	for _, c := range t.relation.Columns {
+		if len(s.ColumnsAndUserVars) == 0 || slices.ContainsFunc(s.ColumnsAndUserVars, func(given *ast.ColumnNameOrUserVar) bool {
+			return given.ColumnName != nil && t.relation.Column(given.ColumnName.Name.O) == t.relation.Column(c.Name.Name)
+		}) {
+			r.changes(t.column(c.Name.Name))
+		}
 	}
 	r.assigns = true // the fields that go into user variables
 	in := &level{outer: l.outer, from: namespaceOf(t.table), locals: l.locals}

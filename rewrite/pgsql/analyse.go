@@ -38,6 +38,9 @@ func (Dialect) Shape(scope rewrite.Scope, text string) (string, bool) {
 	return shape(text)
 }
 
+// Literals implements [rewrite.Shaper].
+func (Dialect) Literals(_ rewrite.Scope, text string) []string { return literals(text) }
+
 // A modeError says that a setting of the session makes a text mean something
 // else than what was read.
 type modeError struct{ code, what string }

@@ -76,14 +76,29 @@ func (r *resolver) compare(a, b value, clause string) {
 	switch {
 	case len(left) > 0 && b.constant:
 		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+		r.equal(left, b)
 	case len(right) > 0 && a.constant:
 		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
+		r.equal(right, a)
 	case len(a.columns()) > 0 && len(b.columns()) > 0:
 		r.recordAll(left, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: right[0].Column})
 		r.recordAll(right, rewrite.Use{In: clause, Form: rewrite.FormEqualColumn, With: left[0].Column})
 	default:
 		r.use(a, clause)
 		r.use(b, clause)
+	}
+}
+
+// equal records what columns are compared with.
+func (r *resolver) equal(sources []rewrite.Source, with value) {
+	constant := rewrite.Constant{Param: with.param, Text: with.written}
+	if constant == (rewrite.Constant{}) {
+		return
+	}
+	for _, s := range sources {
+		if s.Path == "" {
+			r.st.Equals = append(r.st.Equals, rewrite.Equal{Column: s.Column, Constant: constant})
+		}
 	}
 }
 
@@ -97,8 +112,12 @@ func (r *resolver) recordAll(sources []rewrite.Source, u rewrite.Use) {
 
 func (r *resolver) inList(left value, items []*pg.Node, l *queryLevel, clause string) {
 	short := len(items) <= longestIn
+	sources := left.exactly()
 	for _, item := range items {
 		v := r.expr(item, l)
+		if v.constant {
+			r.equal(sources, v)
+		}
 		if !v.constant {
 			short = false
 		}

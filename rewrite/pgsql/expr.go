@@ -105,19 +105,20 @@ const mostSmall = 10_000
 func constant(c *pg.A_Const) value {
 	switch k := c.GetVal().(type) {
 	case *pg.A_Const_Sval:
-		return value{constant: true, typ: "unknown", text: k.Sval.GetSval(), literal: true}
+		return value{constant: true, typ: "unknown", text: k.Sval.GetSval(), literal: true, written: k.Sval.GetSval()}
 	case *pg.A_Const_Ival:
 		i := k.Ival.GetIval()
-		return value{constant: true, typ: "int4", small: i != 0 && -mostSmall <= i && i <= mostSmall}
+		return value{constant: true, typ: "int4", written: strconv.Itoa(int(i)), small: i != 0 && -mostSmall <= i && i <= mostSmall}
 	case *pg.A_Const_Fval:
-		switch i, err := strconv.ParseInt(k.Fval.GetFval(), 10, 64); {
+		written := k.Fval.GetFval()
+		switch i, err := strconv.ParseInt(written, 10, 64); {
 		case err == nil && i == math.MinInt32: // a number and its sign are read one by one
-			return value{constant: true, typ: "int4"}
+			return value{constant: true, typ: "int4", written: written}
 		case err == nil:
-			return value{constant: true, typ: "int8"}
+			return value{constant: true, typ: "int8", written: written}
 		}
-		f, err := strconv.ParseFloat(k.Fval.GetFval(), 64)
-		return value{constant: true, typ: "numeric", small: err == nil && 1.0/mostSmall <= math.Abs(f) && math.Abs(f) <= mostSmall}
+		f, err := strconv.ParseFloat(written, 64)
+		return value{constant: true, typ: "numeric", written: written, small: err == nil && 1.0/mostSmall <= math.Abs(f) && math.Abs(f) <= mostSmall}
 	case *pg.A_Const_Boolval:
 		return value{constant: true, typ: "bool"}
 	case *pg.A_Const_Bsval:
@@ -239,7 +240,7 @@ func (r *resolver) typeCast(c *pg.TypeCast, l *queryLevel) value {
 // cast is v cast to a type, but for the type itself.
 func (r *resolver) cast(v value, to *pg.TypeName) value {
 	if v.constant || v.None() {
-		return value{constant: v.constant, text: v.text, literal: v.literal && r.keepsLiteral(v, to), param: v.param}
+		return value{constant: v.constant, text: v.text, literal: v.literal && r.keepsLiteral(v, to), written: v.written, param: v.param}
 	}
 	typ := r.builtinName(to)
 	_, name := splitName(to.Names)

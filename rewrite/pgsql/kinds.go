@@ -309,6 +309,7 @@ func (r *resolver) copyFrom(rel *Relation, names []string, s *pg.CopyStmt) {
 	for _, c := range rel.Columns {
 		if len(names) == 0 || contains(names, c.Name.Name) {
 			r.touch(&c.TableColumn)
+			r.changes(&c.TableColumn)
 		}
 	}
 	t := &table{schema: rel.Schema, name: rel.Name, columns: r.relationColumns(rel)}

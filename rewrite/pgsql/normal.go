@@ -60,6 +60,25 @@ func shape(text string) (string, bool) {
 	}
 }
 
+// literals returns the literals of a text: strings without their quotes, the rest
+// as it is written.
+func literals(text string) (found []string) {
+	l := lexer{text: text}
+	for {
+		t := l.next()
+		switch t.kind {
+		case tokenEnd, tokenBroken:
+			return found
+		case tokenLiteral:
+			literal := text[t.start:t.end]
+			if literal[0] == '\'' {
+				literal = strings.ReplaceAll(literal[1:len(literal)-1], "''", "'")
+			}
+			found = append(found, literal)
+		}
+	}
+}
+
 // literalKind is the same for literals of one type: int4, int8, numeric, strings
 // that are of no type yet. What is rare stands for itself.
 func literalKind(literal string) string {

@@ -12,6 +12,7 @@ type value struct {
 	constant bool      // a literal or a parameter, through casts
 	text     string    // the literal, when it is a string
 	literal  bool      // text holds
+	written  string    // the literal, a number too; "" when it is something else
 	small    bool      // a number that is written down, not zero, and of few digits
 	param    int       // the parameter's number from 1, 0 when it is none
 	typ      string    // the type's name in pg_catalog, "" when unknown

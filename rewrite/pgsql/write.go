@@ -47,6 +47,7 @@ func (r *resolver) assign(t *target, name string, v value, location int32) {
 		return
 	}
 	column := t.column(name)
+	r.changes(column)
 	if v.constant && column != nil {
 		literal := v.literal || v.text != "" // through a cast too
 		if literal || v.param > 0 {
@@ -66,6 +67,13 @@ func (r *resolver) assign(t *target, name string, v value, location int32) {
 	}
 	into := t.relation.Schema + "." + t.relation.Name + "." + name
 	r.st.Flows = append(r.st.Flows, rewrite.Flow{Target: column, Value: v.Value, Into: "column " + into})
+}
+
+// changes records that values of a column change.
+func (r *resolver) changes(column *rewrite.TableColumn) {
+	if column != nil {
+		r.st.Changes = append(r.st.Changes, column)
+	}
 }
 
 // touch records that a row with this column is written.
@@ -227,10 +235,18 @@ func (r *resolver) delete(s *pg.DeleteStmt, l *queryLevel) []column {
 	if t == nil {
 		return nil
 	}
+	r.deletes(t)
 	l.from.add(namespaceOf(t.table))
 	r.fromAfterTarget(s.UsingClause, l)
 	r.condition(s.WhereClause, l, "where")
 	return r.returning(s.ReturningList, t, l)
+}
+
+// deletes records that rows of a target go.
+func (r *resolver) deletes(t *target) {
+	for _, c := range t.relation.Columns {
+		r.changes(t.column(c.Name.Name))
+	}
 }
 
 // fromAfterTarget resolves FROM or USING of a statement that writes: its items
@@ -269,6 +285,9 @@ func (r *resolver) merge(s *pg.MergeStmt, l *queryLevel) []column {
 
 func (r *resolver) mergeAction(t *target, when *pg.MergeWhenClause, l *queryLevel, location int32) {
 	r.condition(when.Condition, l, "when")
+	if when.CommandType == pg.CmdType_CMD_DELETE {
+		r.deletes(t)
+	}
 	if when.CommandType != pg.CmdType_CMD_INSERT {
 		r.assignments(t, when.TargetList, l)
 		return
