@@ -237,10 +237,23 @@ func (j *judge1) useItem(item int, f *frame) {
 	j.use(j.expr(f.query.list("targetList")[item].at("expr"), f))
 }
 
+// item is an expression of the target list. From PostgreSQL 18 on, one that
+// stands in GROUP BY too refers to that.
+func (f *frame) item(i int) *tree {
+	e := f.query.list("targetList")[i].at("expr")
+	if e.name() != "VAR" || e.number("varlevelsup") > 0 || e.number("varno") <= 0 {
+		return e
+	}
+	if rte := f.table(e.number("varno")); rte.number("rtekind") == tableGroup {
+		return rte.list("groupexprs")[e.number("varattno")-1]
+	}
+	return e
+}
+
 // decided reports whether an item is a column of a table whose whole primary key
 // is among others.
 func (j *judge1) decided(item int, others []int, f *frame) bool {
-	v := f.query.list("targetList")[item].at("expr")
+	v := f.item(item)
 	if v.name() != "VAR" || f.query.at("setOperations") != nil {
 		return false
 	}
@@ -251,7 +264,7 @@ func (j *judge1) decided(item int, others []int, f *frame) bool {
 	key := j.server.primaryKey(rte.oid("relid"))
 	for _, att := range key {
 		found := slices.ContainsFunc(others, func(other int) bool {
-			k := f.query.list("targetList")[other].at("expr")
+			k := f.item(other)
 			return k.name() == "VAR" && k.number("varno") == v.number("varno") && k.number("varlevelsup") == v.number("varlevelsup") && k.number("varattno") == att
 		})
 		if !found || att == v.number("varattno") {
