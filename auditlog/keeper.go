@@ -163,6 +163,10 @@ func (k *keeper) compress(ctx context.Context, f segment.File) error {
 	return k.log.disk.Remove(f.Path)
 }
 
+// packWindow is how far back the encoder looks, and so a measure of what it holds
+// in memory: lines that are alike are near each other.
+const packWindow = 256 << 10
+
 func pack(ctx context.Context, d disk, from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -174,7 +178,8 @@ func pack(ctx context.Context, d disk, from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Sync(), out.Close()) }()
-	encoder, err := zstd.NewWriter(io.NewOffsetWriter(out, 0), zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	encoder, err := zstd.NewWriter(io.NewOffsetWriter(out, 0),
+		zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(packWindow))
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,8 @@ func (r *Ring) Reset(seq uint64, state []byte) (err error) {
 	r.freed.seq.Store(seq)
 	r.freed.pos.Store(0)
 	r.claim.Store(pack(seq, 0))
-	return nil
+	// The pages just cleared are the kernel's again: what is used comes back.
+	return syscall.Madvise(r.mem, syscall.MADV_DONTNEED)
 }
 
 // save writes both slots, the older one first: at each moment one is whole, and
