@@ -7,7 +7,12 @@
 # make ci        what .ci/run does: lint and test
 # make race      the tests of what runs concurrently, with the race detector
 # make fuzz      every fuzz test for FUZZTIME (10s)
-# make bench     the benchmarks
+# make bench     what sqlveil costs, beside PgBouncer, HAProxy and relays that only
+#                copy: ten minutes, a table and a chart in bench/results
+# make bench-short   the same in three minutes, printed only
+# make micro     the benchmarks of single parts, with their allocations
+# make guard     instructions, allocations and system calls of a query and of a
+#                row, compared with bench/baseline.txt
 # make regress   PostgreSQL's own regression files, directly and through the proxy
 # make audit-soak  the audit log: KILLS (1000) deaths of the process that writes it and of
 #                the proxy under pgbench, then questions to RECORDS (10000000) records
@@ -27,7 +32,7 @@ KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-mysql test lint ci race fuzz bench regress judge versions mycanary soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress judge versions mycanary soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -70,7 +75,20 @@ fuzz:
 	done
 
 bench:
+	@.ci/install bench
+	go run ./bench/load -out bench/results
+
+bench-short:
+	@.ci/install bench
+	go run ./bench/load -short
+
+micro:
+	@.ci/install test
 	go test -run '^$$' -bench . -benchmem ./...
+
+guard:
+	@.ci/install bench
+	go run ./bench/load -guard bench/baseline.txt
 
 regress:
 	@.ci/install test

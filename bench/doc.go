@@ -8,8 +8,10 @@
 //
 // Two programs measure the whole, in front of a PostgreSQL that they start:
 //
-//	bench/load     the same queries directly and through sqlveil in turn:
-//	               latency, throughput and the proxy's memory; -soak for hours
+//	bench/load     the same work directly, through sqlveil, through PgBouncer and
+//	               HAProxy and through the floors, in turn: processor time,
+//	               latency, throughput, memory, and what grows with what; -soak
+//	               for hours; -guard for counts that a busy machine does not change
 //	bench/regress  PostgreSQL's own regression files, directly and through sqlveil
 //	bench/mycanary  generated statements for MariaDB, looking for what roles with masks may not learn
 //

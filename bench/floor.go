@@ -13,8 +13,9 @@ type Floor func(client, server net.Conn)
 
 // Floors are the relays by name.
 var Floors = map[string]Floor{
-	"go-copy": copyBoth,
-	"go-mask": maskOne,
+	"go-copy":  copyBoth,
+	"go-frame": func(client, server net.Conn) { framed(client, server, false) },
+	"go-mask":  func(client, server net.Conn) { framed(client, server, true) },
 }
 
 // bufferSize is what sqlveil reads at a time.
@@ -59,15 +60,15 @@ func copyThrough(to, from net.Conn) {
 	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, bufferSize)) // either may leave
 }
 
-// maskOne copies, walks every message of the server, and in every DataRow
-// overwrites the third cell in place, all but its last four bytes.
-func maskOne(client, server net.Conn) {
+// framed copies, walks every message of the server, and, if it is to mask,
+// overwrites the third cell of every DataRow in place, all but its last four bytes.
+func framed(client, server net.Conn, mask bool) {
 	both(client, server, copyThrough, func(to, from net.Conn) {
 		buffer := make([]byte, bufferSize)
 		kept := 0 // bytes of a message that is not complete
 		for {
 			n, err := from.Read(buffer[kept:])
-			whole := walk(buffer[:kept+n])
+			whole := walk(buffer[:kept+n], mask)
 			if whole == 0 && kept+n == len(buffer) {
 				buffer = append(buffer, make([]byte, len(buffer))...)
 			}
@@ -79,14 +80,15 @@ func maskOne(client, server net.Conn) {
 	})
 }
 
-// walk masks the DataRows of complete messages and returns where those end.
-func walk(data []byte) (end int) {
+// walk goes through complete messages, masks their DataRows if it is to, and
+// returns where they end.
+func walk(data []byte, mask bool) (end int) {
 	for end+5 <= len(data) {
 		size := 1 + int32At(data[end+1:])
 		if size < 5 || end+size > len(data) {
 			return end
 		}
-		if data[end] == 'D' {
+		if mask && data[end] == 'D' {
 			maskThird(data[end+7 : end+size])
 		}
 		end += size

@@ -15,7 +15,7 @@ func TestFloorsRelay(t *testing.T) {
 	if err := server.AddUser(t.Context(), "floor", proxytest.ByScram, ""); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"go-copy": "13800138000", "go-mask": "*******8000"} {
+	for name, want := range map[string]string{"go-copy": "13800138000", "go-frame": "13800138000", "go-mask": "*******8000"} {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)

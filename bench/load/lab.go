@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+	"strconv"
 
 	"sqlveil/proxy/proxytest"
-	"sqlveil/proxy/sample"
 )
 
 // A contestant is a way to the database.
@@ -19,19 +16,22 @@ type contestant struct {
 	name    string
 	address string
 	user    string
-	process int // whose processor time counts; 0 for none
+	process int  // whose processor time counts; 0 for none
+	forRows bool // a floor for large results, left out elsewhere
 }
 
 // A lab is a database with all contestants in front of it.
 type lab struct {
 	server      *proxytest.PostgreSQLServer
 	directory   string
-	floors      []*exec.Cmd
-	proxy       *proxytest.Sqlveil
+	program     string // sqlveil
+	peers       []*peer
+	proxies     []*proxytest.Sqlveil
 	contestants []contestant
 }
 
-const customers = 10000
+// mostSessions is the largest number of sessions that the server allows.
+const mostSessions = 1100
 
 // startLab starts everything. What it started before something failed is ended.
 func startLab(ctx context.Context) (l *lab, err error) {
@@ -41,89 +41,93 @@ func startLab(ctx context.Context) (l *lab, err error) {
 			l.close()
 		}
 	}()
-	if l.server, err = proxytest.StartPostgreSQL(); err != nil {
+	if err := l.startServer(ctx); err != nil {
 		return nil, err
 	}
-	if err := l.fill(ctx); err != nil {
-		return nil, err
-	}
-	l.contestants = []contestant{{"direct", l.server.Addr(), "dba", 0}}
-	for _, name := range []string{"go-copy", "go-mask"} {
-		if err := l.startFloor(name); err != nil {
+	l.contestants = []contestant{{name: "direct", address: l.server.Addr(), user: clearUser}}
+	for _, start := range []func(directory, target string) (*peer, error){
+		startPgBouncer, startHAProxy, floor("go-copy"), floor("go-frame"), floor("go-mask"),
+	} {
+		p, err := start(l.directory, l.server.Addr())
+		if err != nil {
 			return nil, err
 		}
+		if p == nil {
+			continue // not installed
+		}
+		l.peers = append(l.peers, p)
+		l.contestants = append(l.contestants, contestant{
+			name: p.name, address: p.address, user: clearUser, process: p.process(),
+			forRows: p.name == "go-frame" || p.name == "go-mask",
+		})
+	}
+	return l, l.startProxies()
+}
+
+// startServer starts the database and builds the program.
+func (l *lab) startServer(ctx context.Context) (err error) {
+	if l.server, err = proxytest.StartPostgreSQL(proxytest.WithSetting("max_connections", strconv.Itoa(mostSessions))); err != nil {
+		return err
+	}
+	if err := fill(ctx, l.server); err != nil {
+		return err
 	}
 	if l.directory, err = os.MkdirTemp("", "sqlveil-load-"); err != nil {
-		return nil, err
+		return err
 	}
-	program := filepath.Join(l.directory, "sqlveil")
-	if err := proxytest.BuildSqlveil(program); err != nil {
-		return nil, err
+	if err := os.Chmod(l.directory, 0o755); err != nil { // PgBouncer runs as somebody else
+		return err
 	}
-	site := proxytest.Site{Server: l.server.Addr(), Catalog: "sqlveil", Policy: sample.Policy}
-	config, err := site.Write(l.directory)
-	if err != nil {
-		return nil, err
-	}
-	if l.proxy, err = proxytest.StartSqlveil(program, config, nil); err != nil {
-		return nil, err
-	}
-	l.contestants = append(l.contestants,
-		contestant{"sqlveil, clear", l.proxy.Address, "dba", l.proxy.Process.Pid},
-		contestant{"sqlveil, masked", l.proxy.Address, "analyst", l.proxy.Process.Pid})
-	return l, nil
+	l.program = filepath.Join(l.directory, "sqlveil")
+	return proxytest.BuildSqlveil(l.program)
 }
 
-// fill makes the sample and its users.
-func (l *lab) fill(ctx context.Context) error {
-	for _, user := range append([]string{"sqlveil"}, sample.Users...) {
-		if err := l.server.AddUser(ctx, user, proxytest.ByScram, ""); err != nil {
+// startProxies starts sqlveil with each durability that is compared.
+func (l *lab) startProxies() error {
+	for _, durability := range []string{"classified", "spool"} {
+		p, err := l.startProxy(l.program, durability, policy)
+		if err != nil {
 			return err
 		}
+		add := func(name, user string) {
+			l.contestants = append(l.contestants, contestant{name: name, address: p.Address, user: user, process: p.Process.Pid})
+		}
+		if durability == "spool" {
+			add("sqlveil, masked, spool", maskedUser)
+			continue
+		}
+		add("sqlveil, clear", clearUser)
+		add("sqlveil, masked", maskedUser)
 	}
-	if err := l.server.Exec(ctx, "postgres", "CREATE DATABASE "+sample.Database); err != nil {
-		return err
-	}
-	conn, err := l.server.Connect(ctx, sample.Database)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	if err := sample.Load(ctx, conn, 1, customers); err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC")
-	return err
+	return nil
 }
 
-// startFloor runs this program as a floor, in a process of its own so that its
-// processor time can be told apart.
-func (l *lab) startFloor(name string) error {
-	cmd := exec.Command(os.Args[0], "-floor", name, "-target", l.server.Addr())
-	out, err := cmd.StdoutPipe()
+// startProxy starts sqlveil with a policy, in a directory of its own.
+func (l *lab) startProxy(program, durability, policy string) (*proxytest.Sqlveil, error) {
+	dir, err := os.MkdirTemp(l.directory, "site-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	l.floors = append(l.floors, cmd)
-	address, err := bufio.NewReader(out).ReadString('\n')
+	site := proxytest.Site{Server: l.server.Addr(), Catalog: "sqlveil", Policy: policy, Durability: durability}
+	config, err := site.Write(dir)
 	if err != nil {
-		return fmt.Errorf("floor %s: %w", name, err)
+		return nil, err
 	}
-	l.contestants = append(l.contestants, contestant{name, strings.TrimSpace(address), "dba", cmd.Process.Pid})
-	return nil
+	p, err := proxytest.StartSqlveil(program, config, nil)
+	if err != nil {
+		return nil, err
+	}
+	l.proxies = append(l.proxies, p)
+	return p, nil
 }
 
 func (l *lab) close() {
 	var err error
-	if l.proxy != nil {
-		err = l.proxy.Stop()
+	for _, p := range l.proxies {
+		err = errors.Join(err, p.Stop())
 	}
-	for _, floor := range l.floors {
-		err = errors.Join(err, floor.Process.Kill())
-		_ = floor.Wait() // killed
+	for _, p := range l.peers {
+		p.stop()
 	}
 	if l.server != nil {
 		l.server.Close()

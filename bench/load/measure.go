@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
-	"os"
-	"strconv"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,175 +10,133 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"sqlveil/proxy/proxytest"
-	"sqlveil/proxy/sample"
 )
-
-// A work is something to measure.
-type work struct {
-	name, unit string
-	// run does it once on a connection and returns how many units that were.
-	run func(ctx context.Context, conn *pgconn.PgConn) (int, error)
-}
-
-var works = []work{
-	{"one row by key, text protocol", "query", simpleQuery},
-	{"one row by key, prepared", "query", preparedQuery},
-	{"10,000 rows of 8 columns", "row", manyRows},
-	{"10,000 rows of 8 columns, COPY", "row", copyRows},
-	{"log in, one row, log out", "session", nil}, // see session
-}
-
-func simpleQuery(ctx context.Context, conn *pgconn.PgConn) (int, error) {
-	_, err := conn.Exec(ctx, fmt.Sprintf("SELECT id, name, mobile FROM customers WHERE id = %d", 1+rand.IntN(customers))).ReadAll()
-	return 1, err
-}
-
-// preparedName is the statement that worker prepares.
-const preparedName = "by_id"
-
-func preparedQuery(ctx context.Context, conn *pgconn.PgConn) (int, error) {
-	id := strconv.AppendInt(nil, int64(1+rand.IntN(customers)), 10)
-	result := conn.ExecPrepared(ctx, preparedName, [][]byte{id}, nil, nil).Read()
-	return 1, result.Err
-}
-
-const rowsQuery = "SELECT id, name, mobile, email, birth_date, budget, vip, created_at FROM customers"
-
-func manyRows(ctx context.Context, conn *pgconn.PgConn) (int, error) {
-	results := conn.Exec(ctx, rowsQuery)
-	rows := 0
-	for results.NextResult() {
-		for reader := results.ResultReader(); reader.NextRow(); {
-			rows++
-		}
-	}
-	return rows, results.Close()
-}
-
-func copyRows(ctx context.Context, conn *pgconn.PgConn) (int, error) {
-	tag, err := conn.CopyTo(ctx, discard{}, "COPY ("+rowsQuery+") TO STDOUT")
-	return int(tag.RowsAffected()), err
-}
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // A measurement is what one contestant did in one round.
 type measurement struct {
 	units   int
 	seconds float64
-	cpu     float64 // seconds of the proxy
+	cpu     float64         // seconds of the proxy
+	took    []time.Duration // each run, in order of length
+	peak    float64         // MiB that the proxy held at most
 }
 
 func (m measurement) rate() float64 { return float64(m.units) / m.seconds }
-func (m measurement) cost() float64 { return 1e6 * m.cpu / float64(m.units) }
+func (m measurement) cost() float64 { return 1e6 * m.cpu / float64(m.units) } // microseconds a unit
+func (m measurement) p50() float64  { return m.percentile(50) }
+func (m measurement) p99() float64  { return m.percentile(99) }
+func (m measurement) most() float64 { return m.peak }
 
-// measure lets clients do a work for a while.
-func measure(ctx context.Context, c contestant, w work, o options) (m measurement, err error) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex // guards m and err
+// percentile is a latency in milliseconds.
+func (m measurement) percentile(p int) float64 {
+	return m.took[(len(m.took)-1)*p/100].Seconds() * 1e3
+}
+
+// connect opens sessions that have everything prepared.
+func connect(ctx context.Context, c contestant, sessions int) (conns []*pgconn.PgConn, err error) {
+	for range sessions {
+		conn, err := pgx.Connect(ctx, proxytest.PostgresDSN(c.address, c.user, database))
+		if err != nil {
+			leave(ctx, conns)
+			return nil, err
+		}
+		conns = append(conns, conn.PgConn())
+		for name, text := range map[string]string{plainName: plainText, maskedName: maskedText} {
+			if _, err := conn.PgConn().Prepare(ctx, name, text, nil); err != nil {
+				leave(ctx, conns)
+				return nil, err
+			}
+		}
+	}
+	return conns, nil
+}
+
+// leave closes sessions.
+func leave(ctx context.Context, conns []*pgconn.PgConn) {
+	for _, conn := range conns {
+		_ = conn.Close(ctx) // it is over either way
+	}
+}
+
+// measure does a work on all connections at once for a while, in each at least
+// once.
+func measure(ctx context.Context, c contestant, conns []*pgconn.PgConn, w work, length time.Duration) (m measurement, err error) {
+	return timed(c, len(conns), func(i int, until time.Time, done func(units int, took time.Duration)) error {
+		for {
+			begun := time.Now()
+			n, err := w.run(ctx, conns[i])
+			if err != nil {
+				return err
+			}
+			done(n, time.Since(begun))
+			if time.Now().After(until) {
+				return nil
+			}
+		}
+	}, length)
+}
+
+// logins lets clients log in, ask for a row and leave for a while.
+func logins(ctx context.Context, c contestant, clients int, length time.Duration) (measurement, error) {
+	return timed(c, clients, func(_ int, until time.Time, done func(units int, took time.Duration)) error {
+		for time.Now().Before(until) {
+			begun := time.Now()
+			conn, err := pgx.Connect(ctx, proxytest.PostgresDSN(c.address, c.user, database))
+			if err != nil {
+				return err
+			}
+			if _, err := simpleQuery(ctx, conn.PgConn()); err != nil {
+				return err
+			}
+			if err := conn.Close(ctx); err != nil {
+				return err
+			}
+			done(1, time.Since(begun))
+		}
+		return nil
+	}, length)
+}
+
+// timed runs workers beside each other and accounts for what they report.
+func timed(c contestant, workers int, run func(i int, until time.Time, done func(units int, took time.Duration)) error, length time.Duration) (m measurement, err error) {
+	if err := resetPeak(c.process); err != nil {
+		return m, err
+	}
 	before, err := cpuOf(c.process)
 	if err != nil {
 		return m, err
 	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards m and err
 	start := time.Now()
-	for range o.clients {
+	for i := range workers {
 		wg.Go(func() {
-			units, werr := worker(ctx, c, w, start.Add(o.duration))
+			var took []time.Duration
+			units := 0
+			werr := run(i, start.Add(length), func(n int, t time.Duration) {
+				units += n
+				took = append(took, t)
+			})
 			mu.Lock()
 			defer mu.Unlock()
 			m.units += units
+			m.took = append(m.took, took...)
 			if err == nil {
 				err = werr
 			}
 		})
 	}
 	wg.Wait()
+	if err != nil {
+		return m, err
+	}
 	m.seconds = time.Since(start).Seconds()
-	after, cerr := cpuOf(c.process)
-	if err == nil {
-		err = cerr
+	slices.Sort(m.took)
+	after, err := cpuOf(c.process)
+	if err != nil {
+		return m, err
 	}
 	m.cpu = after - before
+	m.peak, err = residentOf(c.process, "VmHWM")
 	return m, err
-}
-
-// worker is one client.
-func worker(ctx context.Context, c contestant, w work, until time.Time) (units int, err error) {
-	dsn := proxytest.PostgresDSN(c.address, c.user, sample.Database)
-	for w.run == nil && time.Now().Before(until) {
-		if err := session(ctx, dsn); err != nil {
-			return units, err
-		}
-		units++
-	}
-	if w.run == nil {
-		return units, nil
-	}
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close(ctx)
-	if _, err := conn.PgConn().Prepare(ctx, preparedName, "SELECT id, name, mobile FROM customers WHERE id = $1", nil); err != nil {
-		return 0, err
-	}
-	for time.Now().Before(until) {
-		n, err := w.run(ctx, conn.PgConn())
-		if err != nil {
-			return units, err
-		}
-		units += n
-	}
-	return units, nil
-}
-
-// session logs in, asks for a row and logs out.
-func session(ctx context.Context, dsn string) error {
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	_, err = simpleQuery(ctx, conn.PgConn())
-	return err
-}
-
-// cpuOf is the processor time that a process has used, in seconds.
-// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
-func cpuOf(process int) (float64, error) {
-	if process == 0 {
-		return 0, nil
-	}
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(data), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat: %q", process, data)
-	}
-	const ticks = 100 // per second: USER_HZ, the same on every Linux
-	total := 0
-	for _, field := range fields[11:13] {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return 0, err
-		}
-		total += n
-	}
-	return float64(total) / ticks, nil
-}
-
-// residentOf is the memory that a process holds, in MiB.
-func residentOf(process int) (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", process))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(data), "VmRSS:")
-	kib, err := strconv.ParseFloat(strings.Fields(rest + " ?")[0], 64)
-	return kib / 1024, err
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"sqlveil/proxy/proxytest"
-	"sqlveil/proxy/sample"
 )
 
 // soakGrowth is how much more memory the proxy may hold in the last quarter than
@@ -27,11 +27,12 @@ func soak(ctx context.Context, o options) error {
 	ctx, stop := context.WithTimeout(ctx, o.soak)
 	defer stop()
 	var wg sync.WaitGroup
-	errs := make(chan error, o.clients)
-	for i := range o.clients {
-		user := sample.Users[i%len(sample.Users)]
+	const clients = 8
+	errs := make(chan error, clients)
+	for i := range clients {
+		user := []string{clearUser, maskedUser}[i%2]
 		wg.Go(func() {
-			if err := comeAndGo(ctx, proxytest.PostgresDSN(l.proxy.Address, user, sample.Database)); err != nil && ctx.Err() == nil {
+			if err := comeAndGo(ctx, proxytest.PostgresDSN(l.proxies[0].Address, user, database)); err != nil && ctx.Err() == nil {
 				errs <- fmt.Errorf("as %s: %w", user, err)
 				stop()
 			}
@@ -65,7 +66,7 @@ func (l *lab) watch(ctx context.Context, every time.Duration) (samples []float64
 		case <-ctx.Done():
 			return samples
 		case <-tick.C:
-			mib, err := residentOf(l.proxy.Process.Pid)
+			mib, err := residentOf(l.proxies[0].Process.Pid, "VmRSS")
 			if err != nil {
 				return samples // it has died, which its clients tell too
 			}
@@ -92,20 +93,17 @@ func comeAndGo(ctx context.Context, dsn string) error {
 			return err
 		}
 		for range rand.IntN(50) {
-			work := works[rand.IntN(len(works)-1)]
-			if work.unit == "query" && rand.IntN(100) > 0 {
-				work = works[0]
+			work := simpleQuery
+			switch rand.IntN(500) {
+			case 0:
+				work = textRows
+			case 1:
+				work = copyRows
 			}
-			run := work.run
-			if work.name == works[1].name {
-				run = simpleQuery // nothing is prepared here
-			}
-			if _, err := run(ctx, conn.PgConn()); err != nil {
-				return err
-			}
-			// A text that was never seen before, and one that is refused to some.
-			if _, err := conn.Exec(ctx, fmt.Sprintf("SELECT id AS c%d FROM customers WHERE id = %d", rand.Uint32(), rand.IntN(customers))); err != nil {
-				return err
+			for _, run := range []func(context.Context, *pgconn.PgConn) (int, error){work, newShape} {
+				if _, err := run(ctx, conn.PgConn()); err != nil {
+					return err
+				}
 			}
 		}
 		if err := conn.Close(ctx); err != nil {

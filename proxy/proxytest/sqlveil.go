@@ -92,7 +92,8 @@ func StartSqlveil(program, config string, environment []string, args ...string) 
 		defer close(s.ended)
 		_ = s.cmd.Wait() // how it ended is in its state
 	}()
-	for range 400 {
+	const patience = 2400 // two minutes: a test may run it on a machine in software
+	for range patience {
 		if s.Address, s.Admin = s.log.addresses(); s.Address != "" && s.Admin != "" {
 			return s, nil
 		}

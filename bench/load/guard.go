@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"sqlveil/proxy/proxytest"
+)
+
+// A count is something that a busy machine does not change, per query or row.
+type count struct {
+	name  string
+	value float64
+}
+
+// counted are the works of the guard. Instructions are counted by a machine in
+// software, so there are few of each.
+var counted = []struct {
+	name string
+	runs int
+	run  func(ctx context.Context, conn *pgconn.PgConn) (int, error)
+}{
+	{"query, simple", 500, simpleQuery},
+	{"query, extended", 500, extendedQuery},
+	{"query, prepared", 500, preparedQuery},
+	{"row, text", 1, fewRows("SELECT * FROM customers LIMIT 20000")},
+	{"row, COPY", 1, fewRows("COPY (SELECT * FROM customers LIMIT 20000) TO STDOUT")},
+}
+
+// fewRows reads a result, of a query or a COPY.
+func fewRows(text string) func(ctx context.Context, conn *pgconn.PgConn) (int, error) {
+	return func(ctx context.Context, conn *pgconn.PgConn) (int, error) {
+		tag, err := conn.CopyTo(ctx, discard{}, text)
+		if !strings.HasPrefix(text, "COPY") {
+			var results []*pgconn.Result
+			if results, err = conn.Exec(ctx, text).ReadAll(); err == nil {
+				tag = results[0].CommandTag
+			}
+		}
+		return int(tag.RowsAffected()), err
+	}
+}
+
+// slack is how much more than the baseline is no change for the worse: what
+// depends on when things happen varies.
+var slack = map[string]float64{"instructions": 0.10, "allocations": 0.05, "system calls": 0.30}
+
+// guard counts, and compares with a baseline or replaces it.
+func guard(ctx context.Context, path string, update bool) error {
+	counts, err := countAll(ctx)
+	if err != nil {
+		return err
+	}
+	if update {
+		var text strings.Builder
+		for _, c := range counts {
+			fmt.Fprintf(&text, "%s\t%.2f\n", c.name, c.value)
+		}
+		return os.WriteFile(path, []byte(text.String()), 0o644)
+	}
+	baseline, err := readBaseline(path)
+	if err != nil {
+		return err
+	}
+	worse := 0
+	for _, c := range counts {
+		was, ok := baseline[c.name]
+		_, metric, _ := strings.Cut(c.name, ": ")
+		verdict := ""
+		if !ok || c.value > was*(1+slack[metric])+0.1 {
+			verdict = "worse"
+			worse++
+		}
+		fmt.Printf("%-40s %12.2f, baseline %12.2f %s\n", c.name, c.value, was, verdict)
+	}
+	if worse > 0 {
+		return fmt.Errorf("%d counts are worse than %s says", worse, path)
+	}
+	return nil
+}
+
+func readBaseline(path string) (map[string]float64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	baseline := make(map[string]float64)
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), "\t")
+		if baseline[name], err = strconv.ParseFloat(value, 64); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return baseline, lines.Err()
+}
+
+// countAll makes every count as the user with masks.
+func countAll(ctx context.Context) (counts []count, err error) {
+	l := new(lab)
+	defer l.close()
+	if err := l.startServer(ctx); err != nil {
+		return nil, err
+	}
+	p, err := l.startProxy(l.program, "spool", policy)
+	if err != nil {
+		return nil, err
+	}
+	empty, err := l.instructions(ctx, func(context.Context, *pgconn.PgConn) (int, error) { return 1, nil }, 1)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range counted {
+		allocations, err := countDuring(ctx, p, w.run, 4*w.runs, func() (func() (float64, error), error) { return allocationsOf(p) })
+		if err != nil {
+			return nil, fmt.Errorf("%s: allocations: %w", w.name, err)
+		}
+		calls, err := countDuring(ctx, p, w.run, 4*w.runs, func() (func() (float64, error), error) { return l.systemCallsOf(p) })
+		if err != nil {
+			return nil, fmt.Errorf("%s: system calls: %w", w.name, err)
+		}
+		all, err := l.instructions(ctx, w.run, w.runs)
+		if err != nil {
+			return nil, fmt.Errorf("%s: instructions: %w", w.name, err)
+		}
+		counts = append(counts,
+			count{w.name + ": instructions", (all.total - empty.total) / all.units},
+			count{w.name + ": allocations", allocations},
+			count{w.name + ": system calls", calls})
+	}
+	return counts, nil
+}
+
+// session runs a work some times on a connection of its own and returns the
+// units.
+func session(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, *pgconn.PgConn) (int, error), runs int) (units float64, err error) {
+	conns, err := connect(ctx, contestant{address: p.Address, user: maskedUser}, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer leave(ctx, conns)
+	for range runs {
+		n, err := run(ctx, conns[0])
+		if err != nil {
+			return 0, err
+		}
+		units += float64(n)
+	}
+	return units, nil
+}
+
+// countDuring starts a count, does a work, and returns what was counted for each
+// unit.
+func countDuring(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, *pgconn.PgConn) (int, error), runs int, start func() (func() (float64, error), error)) (float64, error) {
+	if _, err := session(ctx, p, run, 1); err != nil { // what is done once
+		return 0, err
+	}
+	stop, err := start()
+	if err != nil {
+		return 0, err
+	}
+	units, err := session(ctx, p, run, runs)
+	total, serr := stop()
+	return total / units, errors.Join(err, serr)
+}
+
+// allocationsOf counts allocations by the process's own metrics.
+func allocationsOf(p *proxytest.Sqlveil) (stop func() (float64, error), err error) {
+	before, err := mallocs(p)
+	return func() (float64, error) {
+		after, err := mallocs(p)
+		return after - before, err
+	}, err
+}
+
+func mallocs(p *proxytest.Sqlveil) (float64, error) {
+	response, err := http.Get("http://" + p.Admin + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, found := strings.Cut(string(text), "\ngo_memstats_mallocs_total ")
+	line, _, _ := strings.Cut(rest, "\n")
+	if !found {
+		return 0, errors.New("/metrics tells no allocations")
+	}
+	return strconv.ParseFloat(line, 64)
+}
+
+// systemCallsOf counts system calls with strace.
+// https://man7.org/linux/man-pages/man1/strace.1.html
+func (l *lab) systemCallsOf(p *proxytest.Sqlveil) (stop func() (float64, error), err error) {
+	file := filepath.Join(l.directory, "strace")
+	cmd := exec.Command("strace", "-c", "-f", "-q", "-U", "name,calls", "-o", file, "-p", strconv.Itoa(p.Process.Pid))
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	time.Sleep(time.Second) // until it is attached
+	return func() (float64, error) {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			return 0, err
+		}
+		_ = cmd.Wait() // interrupted
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return 0, err
+		}
+		fields := strings.Fields(string(text))
+		at := slices.Index(fields, "total")
+		if at < 0 || at+1 == len(fields) {
+			return 0, fmt.Errorf("strace said %q", text)
+		}
+		return strconv.ParseFloat(fields[at+1], 64)
+	}, nil
+}
+
+// executed is how many instructions a proxy executed in its life, and how much it
+// did.
+type executed struct{ total, units float64 }
+
+// instructions counts those of a proxy that does a work and nothing else, on
+// valgrind's machine.
+// https://valgrind.org/docs/manual/cg-manual.html
+func (l *lab) instructions(ctx context.Context, run func(context.Context, *pgconn.PgConn) (int, error), runs int) (e executed, err error) {
+	file, script := filepath.Join(l.directory, "cachegrind"), filepath.Join(l.directory, "counted")
+	text := fmt.Sprintf("#!/bin/sh\nGOMAXPROCS=1 exec valgrind -q --tool=cachegrind --cache-sim=no --cachegrind-out-file=%s %s \"$@\"\n", file, l.program)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		return e, err
+	}
+	p, err := l.startProxy(script, "spool", policy)
+	if err != nil {
+		return e, err
+	}
+	e.units, err = session(ctx, p, run, runs)
+	if err := errors.Join(err, p.Stop()); err != nil {
+		return e, err
+	}
+	out, err := os.ReadFile(file)
+	if err != nil {
+		return e, err
+	}
+	_, rest, _ := strings.Cut(string(out), "\nsummary: ")
+	e.total, err = strconv.ParseFloat(strings.TrimSpace(rest), 64)
+	return e, err
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// An idle is the memory of sessions that do nothing.
+type idle struct {
+	name     string
+	sessions int
+	kib      float64 // each
+}
+
+// measureIdle opens sessions, lets each ask once, and looks at the proxy's memory.
+func (r *report) measureIdle(ctx context.Context, l *lab, o options) error {
+	const sessions = 512
+	for _, c := range l.contestants {
+		if c.process == 0 || c.forRows {
+			continue
+		}
+		before, err := residentOf(c.process, "VmRSS")
+		if err != nil {
+			return err
+		}
+		conns, err := connect(ctx, c, sessions)
+		if err != nil {
+			return fmt.Errorf("idle, %s: %w", c.name, err)
+		}
+		time.Sleep(time.Second)
+		after, err := residentOf(c.process, "VmRSS")
+		leave(ctx, conns)
+		if err != nil {
+			return err
+		}
+		r.idle = append(r.idle, idle{c.name, sessions, 1024 * (after - before) / sessions})
+	}
+	return nil
+}
+
+// measureSmall measures the small queries.
+func (r *report) measureSmall(ctx context.Context, l *lab, o options) error {
+	for _, sessions := range o.sessions {
+		tables := make([]table, len(small))
+		for i, w := range small {
+			tables[i] = newTable(w, sessions)
+		}
+		for range o.rounds {
+			for _, c := range l.contestants {
+				if c.forRows {
+					continue
+				}
+				if err := measureAll(ctx, c, tables, o.duration); err != nil {
+					return err
+				}
+			}
+		}
+		r.small = append(r.small, tables...)
+	}
+	return nil
+}
+
+// measureLarge measures the large results, one at a time.
+func (r *report) measureLarge(ctx context.Context, l *lab, o options) error {
+	for _, w := range large {
+		r.large = append(r.large, newTable(w, 1))
+	}
+	for range o.rounds {
+		for _, c := range l.contestants {
+			if err := measureAll(ctx, c, r.large, o.duration); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// measureAll does the works of some tables on the same sessions.
+func measureAll(ctx context.Context, c contestant, tables []table, length time.Duration) error {
+	conns, err := connect(ctx, c, tables[0].sessions)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	defer leave(ctx, conns)
+	for i := range tables {
+		m, err := measure(ctx, c, conns, tables[i].work, length)
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", tables[i].work.name, c.name, err)
+		}
+		tables[i].add(c, m)
+	}
+	return nil
+}
+
+// measureLogins measures sessions that are short.
+func (r *report) measureLogins(ctx context.Context, l *lab, o options) error {
+	const clients = 8
+	r.logins = newTable(work{name: "log in, one row, log out", unit: "login"}, clients)
+	for range o.rounds {
+		for _, c := range l.contestants {
+			if c.forRows {
+				continue
+			}
+			m, err := logins(ctx, c, clients, o.duration)
+			if err != nil {
+				return fmt.Errorf("logins, %s: %w", c.name, err)
+			}
+			r.logins.add(c, m)
+		}
+	}
+	return nil
+}
