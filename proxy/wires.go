@@ -46,6 +46,7 @@ func postgresRelay(l *config.Listener, client func() *tls.Config) session.Relay 
 		Address:      address,
 		ServerTLS:    l.Server.TLS.Config,
 		ServerTLSMod: pgrelay.TLSMode(l.Server.TLS.Mode),
+		Fixed:        pgsql.FixedSetting,
 		ClientTLS:    client,
 		ClientTLSMod: pgrelay.TLSMode(l.TLS.Mode),
 	}

@@ -9,6 +9,7 @@ import (
 
 	"sqlveil/auditlog"
 	"sqlveil/proxy/proxytest"
+	"sqlveil/rewrite/pgsql"
 )
 
 func TestLogin(t *testing.T) {
@@ -49,6 +50,40 @@ func TestLoginByLongName(t *testing.T) {
 			conn.Close(t.Context())
 		} else if !strings.Contains(err.Error(), "too long") {
 			t.Error(err)
+		}
+	}
+}
+
+// What a role with masks may not SET it may not bring along either: planner
+// settings make rows come in the order of an index over a protected column.
+func TestSettingsBroughtAlong(t *testing.T) {
+	r := newRig(t)
+	_, address := r.proxy(t, func(relay *Relay) { relay.Fixed = pgsql.FixedSetting })
+	for _, test := range []struct {
+		user, name, value string
+		welcome           bool
+	}{
+		{"analyst", "options", "-c enable_seqscan=off", false},
+		{"analyst", "options", `--Enable-SeqScan=of\f`, false},
+		{"analyst", "options", "-cstatement_timeout=0 -fs", false},
+		{"analyst", "enable_seqscan", "off", false},
+		{"analyst", "Random_Page_Cost", "0", false},
+		{"analyst", "plpgsql.variable_conflict", "use_column", false},
+		{"analyst", "enable_seqscan", "on", true},
+		{"analyst", "options", "-c statement_timeout=9000 -c search_path=public --DateStyle=German", true},
+		{"dba", "options", "-fs -c random_page_cost=0", true},
+	} {
+		config, err := pgx.ParseConfig(proxytest.PostgresDSN(address, test.user, r.database))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.RuntimeParams[test.name] = test.value
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		if err == nil {
+			conn.Close(t.Context())
+		}
+		if (err == nil) != test.welcome || err != nil && !strings.Contains(err.Error(), "SV109") {
+			t.Errorf("%s with %s=%q: %v", test.user, test.name, test.value, err)
 		}
 	}
 }

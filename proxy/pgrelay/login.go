@@ -409,6 +409,9 @@ func (c *conn) welcome(s *pgwire.Startup) (started bool, err error) {
 	if c.session.Masked() && replicates(s) {
 		return false, c.bye(pgwire.StateInvalidAuthorization, "replication is not for roles with masks")
 	}
+	if name := c.fixed(s); c.session.Masked() && name != "" {
+		return false, c.bye(pgwire.StateInvalidAuthorization, "setting "+name+" may not be brought along by roles with masks (SV109)")
+	}
 	if err := c.toClient.AuthenticationOK(); err != nil {
 		return false, err
 	}
@@ -434,6 +437,21 @@ func (c *conn) welcome(s *pgwire.Startup) (started bool, err error) {
 			return false, errors.Join(&session.EndError{Why: "the server ended the session"}, c.client.Flush())
 		}
 	}
+}
+
+// fixed is a setting in a StartupMessage that is the server's alone to make, or ""
+// where there is none.
+func (c *conn) fixed(s *pgwire.Startup) string {
+	settings, ok := s.Settings()
+	if !ok {
+		return "options"
+	}
+	for _, p := range settings {
+		if c.relay.Fixed != nil && c.relay.Fixed(p.Name, p.Value) {
+			return p.Name
+		}
+	}
+	return ""
 }
 
 // notWelcome tells a client that the policy does not let it in.

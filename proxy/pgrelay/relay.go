@@ -41,6 +41,10 @@ type Relay struct {
 	// Dial connects to the server; a net.Dialer does when nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Fixed says that a setting may not have a value which a role with masks brings
+	// along in its StartupMessage; nil is never.
+	Fixed func(name, value string) bool
+
 	LoginTimeout time.Duration // from the first byte to ReadyForQuery; a minute when zero
 	WriteTimeout time.Duration // a peer that takes nothing for so long is given up; never when zero
 

@@ -55,10 +55,20 @@ func (r *resolver) setting(name string, values []string, given bool) {
 			})
 		}
 	default:
-		if given && fixedSetting(name) && !(strings.HasPrefix(name, "enable_") && settingOn(values)) {
+		if given && fixedTo(name, values) {
 			r.refuseSetting(name, "Leave it as the server has it.")
 		}
 	}
+}
+
+// FixedSetting says whether a setting may not have a value for roles with masks.
+// Those that decide how a text is read are looked at when one is.
+func FixedSetting(name, value string) bool { return fixedTo(strings.ToLower(name), []string{value}) }
+
+// fixedTo says whether a setting may not have the values. What the server's planner
+// may use anyway may be switched on.
+func fixedTo(name string, values []string) bool {
+	return fixedSetting(name) && !(strings.HasPrefix(name, "enable_") && settingOn(values))
 }
 
 // fixedSetting says whether a setting is the server's alone to make: it decides
