@@ -7,9 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"testing"
-	"time"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -17,8 +17,16 @@ import (
 	"sqlveil/rewrite/pgsql"
 )
 
-// slowest bounds the analysis of one mutated statement, which is short.
-const slowest = 10 * time.Second
+// mostAllocated bounds the work on one mutated statement, which is short, in
+// bytes allocated: unlike time they do not depend on what else the machine does.
+const mostAllocated = 4 << 30
+
+// allocated is how many bytes the process has allocated so far.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
 
 // FuzzAnalyse gives the resolver statements that nobody would write: it must
 // neither panic nor hang, and account for every part of the text.
@@ -98,10 +106,10 @@ func checkAnalysis(t *testing.T, scope rewrite.Scope, text string) bool {
 			t.Fatalf("panic: %v\n%s\n%s", fault, text, debug.Stack())
 		}
 	}()
-	start := time.Now()
+	before := allocated()
 	statements := pgsql.Dialect{}.Analyse(scope, text)
-	if took := time.Since(start); took > slowest {
-		t.Errorf("%v for %q", took, text)
+	if bytes := allocated() - before; bytes > mostAllocated {
+		t.Errorf("%d bytes for %q", bytes, text)
 	}
 	for _, st := range statements {
 		if st == nil || st.Start < 0 || st.End > len(text) || st.Start > st.End {

@@ -135,7 +135,8 @@ type table struct {
 func (t *table) find(name string) (value, bool) {
 	var out value
 	found := false
-	for _, c := range t.columns {
+	for i := range t.columns {
+		c := &t.columns[i] // which is large
 		if c.name != name {
 			continue
 		}
