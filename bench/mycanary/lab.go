@@ -33,10 +33,11 @@ type lab struct {
 	dir     string
 	tokens  *sighting
 	guesses map[string][]string // by column: what its cells hold in the first database
+	used    map[string]bool     // every token there is
 }
 
 func newLab(ctx context.Context, seed uint64) (l *lab, err error) {
-	l = &lab{tokens: newSighting(), guesses: map[string][]string{}}
+	l = &lab{tokens: newSighting(), guesses: map[string][]string{}, used: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			l.close()
@@ -107,6 +108,16 @@ var cells = []cell{
 	{"raw", func(r *rand.Rand) token { return textToken(r, "%s") }},
 }
 
+// unique makes a token that no other cell has.
+func (l *lab) unique(r *rand.Rand, c cell) token {
+	for {
+		if t := c.make(r); !l.used[t.sql] {
+			l.used[t.sql] = true
+			return t
+		}
+	}
+}
+
 // fill makes both databases: the public columns of a row are the same in both,
 // and so is whether a protected one is NULL.
 func (l *lab) fill(ctx context.Context, r *rand.Rand) error {
@@ -131,7 +142,7 @@ func (l *lab) fill(ctx context.Context, r *rand.Rand) error {
 		for i := range rows {
 			values := fmt.Sprintf("%d, '%c', %d, 'note %d'", i+1, 'a'+i%4, i*i%7, i)
 			for j, c := range cells {
-				t := c.make(r)
+				t := l.unique(r, c)
 				if l.tokens.add(database+"."+c.column, t); empty[i][j] {
 					t.sql = "NULL"
 				} else if which == 0 {

@@ -141,6 +141,13 @@ func (s *sighting) add(of string, t token) {
 	}
 }
 
+// repeats says whether a piece is of the statement itself. One that begins or ends
+// with a length, which may look like a digit, is of it without that.
+func repeats(statement, piece []byte) bool {
+	n := len(piece)
+	return bytes.Contains(statement, piece[1:]) || bytes.Contains(statement, piece[:n-1])
+}
+
 // find returns the first token of which a piece is in data and not in the
 // statement: what a client sent, an error or a column's name may repeat.
 func (s *sighting) find(data, statement []byte) (of string, found bool) {
@@ -153,7 +160,7 @@ func (s *sighting) find(data, statement []byte) (of string, found bool) {
 				continue
 			}
 			piece := data[i : i+size]
-			if of, ok := pieces[string(piece)]; ok && !bytes.Contains(bytes.ToLower(statement), bytes.ToLower(piece)) {
+			if of, ok := pieces[string(piece)]; ok && !repeats(bytes.ToLower(statement), bytes.ToLower(piece)) {
 				return fmt.Sprintf("%s: %q in %q", of, piece, data[max(0, i-20):min(len(data), i+size+20)]), true
 			}
 		}
