@@ -9,15 +9,24 @@ const (
 	mostAnswered  = 45
 )
 
-// TestCanary is a short run with a fixed seed.
-func TestCanary(t *testing.T) {
-	const seed = 11
+const seed = 11
+
+// TestLab is a short run with a fixed seed, and what the run does not say: that it
+// would see a leak, and that useful statements work.
+func TestLab(t *testing.T) {
 	l, err := newLab(t.Context(), seed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.close()
-	controls(t, l)
+	t.Run("controls", func(t *testing.T) { controls(t, l) })
+	t.Run("generated", func(t *testing.T) { generated(t, l) })
+	t.Run("useful", func(t *testing.T) { usefulWork(t, l) })
+}
+
+// generated is a short run.
+func generated(t *testing.T, l *lab) {
+	t.Helper()
 	done, err := l.run(t.Context(), seed, fewStatements)
 	if err != nil {
 		t.Fatal(err)
