@@ -29,6 +29,11 @@ func (r *resolver) figureName(n *pg.Node) (name string, strong bool) {
 			return name, true
 		}
 		return r.figureName(e.AIndirection.Arg)
+	case *pg.Node_AConst:
+		if _, isBool := e.AConst.Val.(*pg.A_Const_Boolval); isBool && r.catalog.ServerVersion < version15 {
+			return "bool", false // TRUE was a cast of 't' then
+		}
+		return "", false
 	case *pg.Node_TypeCast:
 		if name, ok := r.figureName(e.TypeCast.Arg); ok {
 			return name, true

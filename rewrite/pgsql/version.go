@@ -6,6 +6,7 @@ import (
 
 // Versions of servers, as server_version_num has them.
 const (
+	version15 = 150000
 	version16 = 160000
 	version17 = 170000
 	version18 = 180000

@@ -20,3 +20,17 @@ func TestOldServersTakeNewWordsForNames(t *testing.T) {
 		}
 	}
 }
+
+// TestOldServersNameConstantsByTheirType: the queries around one find its column
+// by that name.
+func TestOldServersNameConstantsByTheirType(t *testing.T) {
+	scope := testScope(t)
+	catalog := scope.Catalog.(*pgsql.Catalog)
+	for version, want := range map[int]string{140000: "bool", 150000: "?column?", 180000: "?column?"} {
+		catalog.ServerVersion = version
+		plan := rewrite.NewPlanner(pgsql.Dialect{}, 1).Plan(scope, "SELECT true")[0]
+		if got := plan.Outputs[0].Name; got != want {
+			t.Errorf("version %d: the column is named %q, want %q", version, got, want)
+		}
+	}
+}
