@@ -16,6 +16,7 @@
 //	login.go       TLS on both sides, authentication passed through
 //	sha2.go        passwords that are encrypted for one side alone
 //	exchange.go    commands, and the state table of their answers
+//	fieldlist.go   COM_FIELD_LIST
 //	counts.go      what a statement says of the rows that it wrote
 //	result.go      columns and rows
 //	outs.go        what a procedure puts into parameters

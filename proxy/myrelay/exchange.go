@@ -107,7 +107,7 @@ func (c *conn) command(ctx context.Context, h mywire.Header) error {
 	case mywire.ComChangeUser:
 		return c.changeUser()
 	case mywire.ComFieldList:
-		return c.fieldList()
+		return c.fieldList(ctx)
 	default:
 		return c.unknown(command)
 	}
@@ -335,9 +335,11 @@ func (c *conn) asText(ctx context.Context, statement string) error {
 	if err != nil {
 		return err
 	}
-	text := statement + "`" + strings.ReplaceAll(string(name), "`", "``") + "`"
-	return c.judged(ctx, text)
+	return c.judged(ctx, statement+quoted(name))
 }
+
+// quoted is a name as a text has it.
+func quoted(name []byte) string { return "`" + strings.ReplaceAll(string(name), "`", "``") + "`" }
 
 // kill deals with COM_PROCESS_KILL.
 func (c *conn) kill(ctx context.Context) error {
@@ -422,28 +424,6 @@ func (c *conn) changeUser() error {
 		return &session.EndError{Why: "login refused"}
 	}
 	return err
-}
-
-// fieldList deals with COM_FIELD_LIST, whose answer has the defaults of columns.
-func (c *conn) fieldList() error {
-	if c.session.Masked() {
-		return c.refuse(c.session.RefuseMessage(session.ProtocolRefusal(mywire.ComFieldList.String())))
-	}
-	if err := c.send(); err != nil {
-		return err
-	}
-	for {
-		h, err := c.fromServer()
-		if err != nil {
-			return err
-		}
-		if err := c.server.CopyTo(c.client); err != nil {
-			return err
-		}
-		if !mywire.IsRow(h.First, h.Size) {
-			return nil
-		}
-	}
 }
 
 // answered passes on the whole answer to a text or an execution.

@@ -21,7 +21,7 @@ func TestCommands(t *testing.T) {
 	r := newRig(t)
 	c := r.raw("analyst")
 	for _, command := range []mywire.Command{
-		mywire.ComSleep, mywire.ComFieldList, mywire.ComBinlogDump, mywire.ComTableDump, mywire.ComRegisterReplica, mywire.ComDaemon,
+		mywire.ComSleep, mywire.ComBinlogDump, mywire.ComTableDump, mywire.ComRegisterReplica, mywire.ComDaemon,
 		mywire.ComBinlogDumpGTID, mywire.ComClone, mywire.ComStmtBulkExecute, mywire.ComMulti, mywire.ComRefresh,
 		mywire.ComShutdown, mywire.ComProcessInfo, mywire.Command(0x77),
 	} {
@@ -46,6 +46,36 @@ func TestCommands(t *testing.T) {
 	c.send([]byte{byte(mywire.ComResetConnection)})
 	if body := c.next(); body[0] != 0 {
 		t.Errorf("COM_RESET_CONNECTION: answered %q", body)
+	}
+}
+
+// COM_FIELD_LIST tells what SHOW COLUMNS does, and is on record as that.
+func TestFieldList(t *testing.T) {
+	r := newRig(t)
+	for _, user := range []string{"dba", "analyst"} {
+		c := r.raw(user)
+		c.send(append([]byte{byte(mywire.ComFieldList)}, "person\x00"...))
+		var names []string
+		for body := c.next(); body[0] != 0xfe; body = c.next() {
+			column, err := mywire.DecodeColumnAs(body, c.agreed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, string(column.Name))
+		}
+		if got := strings.Join(names, " "); got != "id name mobile salary born photo" {
+			t.Errorf("%s: got %s", user, got)
+		}
+		c.send(append([]byte{byte(mywire.ComFieldList)}, "nowhere\x00"...))
+		if told, err := mywire.DecodeError(c.next()); err != nil || told.Code != 1146 {
+			t.Errorf("%s: told %v, %v", user, told, err)
+		}
+		if got := c.ask("SELECT 1"); got != "1" {
+			t.Errorf("%s: then %s", user, got)
+		}
+	}
+	if begun, ended := r.audit.count(auditlog.QueryBegin), r.audit.count(auditlog.QueryEnd); begun != 6 || ended != 6 {
+		t.Errorf("%d begun, %d ended", begun, ended)
 	}
 }
 

@@ -39,7 +39,9 @@ func TestLargePackets(t *testing.T) {
 			"parameter": func() *sql.Row {
 				return conn.QueryRowContext(t.Context(), "SELECT length(?)", strings.Repeat("x", size))
 			},
-			"text": func() *sql.Row { return conn.QueryRowContext(t.Context(), "SELECT length('"+strings.Repeat("x", size)+"')") },
+			"text": func() *sql.Row {
+				return conn.QueryRowContext(t.Context(), "SELECT length('"+strings.Repeat("x", size)+"')")
+			},
 		} {
 			var n int
 			err := query().Scan(&n)
