@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	_ "github.com/go-sql-driver/mysql" // the driver
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -71,6 +74,13 @@ func TestRecordsOfPostgreSQL(t *testing.T) {
 		k.do(t, conn.PgConn())
 		_ = conn.Close(context.Background()) // some are closed already
 	}
+	s.finish(t, p)
+	compareRecords(t, s, postgresKinds)
+}
+
+// finish stops a proxy when its last session has ended.
+func (s *site) finish(t *testing.T, p serving) {
+	t.Helper()
 	within(t, "the sessions end", func() bool {
 		_, metrics := p.get(t, "/metrics")
 		return strings.Contains(metrics, `sqlveil_sessions{listener="crm"} 0`)
@@ -78,7 +88,6 @@ func TestRecordsOfPostgreSQL(t *testing.T) {
 	if err := p.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	compareRecords(t, s, postgresKinds)
 }
 
 // compareRecords compares what the log has of each kind's session.
@@ -423,4 +432,155 @@ func suspended(t *testing.T, c *pgconn.PgConn) {
 			}
 		}
 	}
+}
+
+// TestRecordsOfMariaDB does the same with MariaDB.
+func TestRecordsOfMariaDB(t *testing.T) {
+	server := proxytest.MariaDB(t)
+	ctx := t.Context()
+	for _, user := range []string{"clerk", "boss", "records_catalog"} {
+		if err := server.AddUser(ctx, user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := server.Exec(ctx, "", "CREATE DATABASE records; USE records; "+recordTable+"GRANT ALL ON *.* TO clerk, boss, records_catalog"); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	settings := proxytest.Site{Server: server.Addr(), Catalog: "records_catalog", Policy: fmt.Sprintf(recordPolicy, "records.people")}
+	config, err := settings.Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{dir, config}
+	s.replace(t, "sqlveil.yaml", "protocol: postgres", "protocol: mysql")
+	p := s.serve(t)
+	for _, k := range mariaKinds {
+		db, err := sql.Open("mysql", proxytest.MySQLDSN(p.Address, k.user, "records")+"?allowAllFiles=true&connectionAttributes=program_name:"+k.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			t.Fatalf("%s: %v: %s", k.name, err, p.Log())
+		}
+		k.do(t, conn)
+		_ = conn.Close() // some are closed already
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.finish(t, p)
+	compareRecords(t, s, mariaKinds)
+}
+
+// execute runs texts in the text protocol, or where there are arguments one in
+// the binary protocol, and reads what they return.
+func execute(texts ...string) func(*testing.T, *sql.Conn) {
+	return func(t *testing.T, c *sql.Conn) {
+		for _, text := range texts {
+			executeWith(t, c, text)
+		}
+	}
+}
+
+func executeWith(t *testing.T, c *sql.Conn, text string, arguments ...any) {
+	t.Helper()
+	rows, err := c.QueryContext(t.Context(), text, arguments...)
+	if err != nil {
+		return // the log says how it ended
+	}
+	for rows.Next() { //nolint:revive // to the end
+	}
+	_ = rows.Close() // likewise
+}
+
+var mariaKinds = []kind[*sql.Conn]{
+	{"simple", "clerk", execute("SELECT name, mobile AS m, upper(mobile) FROM people WHERE mobile = '13800000001' -- 工单"), []string{
+		`begin simple SELECT READ [select name, mobile as m, upper(mobile) from people where mobile = ?] mobile/output=masked mobile/where=withheld mask m:partial upper(mobile):redact persons=1`,
+		`end simple SELECT ok rows=1 masked=2 persons=1`,
+	}},
+	{"clear", "boss", execute("SELECT mobile, salary FROM people WHERE mobile IN ('13800000002', \"13800000009\")"), []string{
+		`begin simple SELECT READ [select mobile, salary from people where mobile in (?, ?)] mobile/output=clear salary/output=clear mobile/where=clear pass persons=2,9`,
+		`end simple SELECT ok rows=1 persons=2`,
+	}},
+	{"parameter", "clerk", func(t *testing.T, c *sql.Conn) {
+		executeWith(t, c, "SELECT id FROM people WHERE mobile = ? AND id = ?", "13800000002", 2)
+	}, []string{
+		`begin extended SELECT READ [select id from people where mobile = ? and id = ?] mobile/where=withheld pass persons=2`,
+		`end extended SELECT ok rows=1`,
+	}},
+	{"prepared-twice", "clerk", func(t *testing.T, c *sql.Conn) {
+		stmt, err := c.PrepareContext(t.Context(), "SELECT mobile FROM people WHERE mobile = ?")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stmt.Close()
+		for _, mobile := range []string{"13800000001", "13800000008"} {
+			rows, err := stmt.QueryContext(t.Context(), mobile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = rows.Close() // the log says how it ended
+		}
+	}, []string{
+		`begin extended SELECT READ [select mobile from people where mobile = ?] mobile/output=masked mobile/where=withheld mask mobile:partial persons=1`,
+		`end extended SELECT ok rows=1 masked=1 persons=1`,
+		`begin extended SELECT READ [select mobile from people where mobile = ?] mobile/output=masked mobile/where=withheld mask mobile:partial persons=8`,
+		`end extended SELECT ok`,
+	}},
+	{"sql-prepared", "clerk", execute("PREPARE s FROM 'SELECT mobile FROM people WHERE id = 3'", "EXECUTE s", "DEALLOCATE PREPARE s"), []string{
+		`begin simple PREPARE SESSION [prepare s from ?] pass`,
+		`end simple PREPARE ok`,
+		`begin simple EXECUTE READ [execute s] mobile/output=masked mask mobile:partial`,
+		`end simple EXECUTE ok rows=1 masked=1 persons=3`,
+		`begin simple DEALLOCATE PREPARE SESSION [deallocate prepare s] pass`,
+		`end simple DEALLOCATE PREPARE ok`,
+	}},
+	{"load-data", "boss", func(t *testing.T, c *sql.Conn) {
+		path := filepath.Join(t.TempDir(), "rows")
+		writeFile(t, path, "9\tx\t13800000009\t1\n")
+		executeWith(t, c, "LOAD DATA LOCAL INFILE '"+path+"' INTO TABLE people")
+	}, []string{
+		`begin simple LOAD DATA WRITE [load data local infile ? into table people] mobile/written= salary/written= pass`,
+		`end simple LOAD DATA ok rows=1`,
+	}},
+	{"write", "boss", execute("UPDATE people SET name = 'y' WHERE mobile = '13800000003'", "INSERT INTO people VALUES (7, 'z', '13800000007', 7)", "DELETE FROM people WHERE id > 3"), []string{
+		`begin simple UPDATE WRITE [update people set name = ? where mobile = ?] mobile/where=clear pass persons=3`,
+		`end simple UPDATE ok rows=1`,
+		`begin simple INSERT WRITE [insert into people values (?, ?, ?, ?)] mobile/written= salary/written= pass`,
+		`end simple INSERT ok rows=1`,
+		`begin simple DELETE WRITE [delete from people where id > ?] mobile/written= salary/written= pass`,
+		`end simple DELETE ok rows=2`,
+	}},
+	{"ddl", "boss", execute("CREATE TABLE t (a int)", "GRANT SELECT ON records.t TO clerk", "CREATE USER nobody IDENTIFIED BY 'hush-hush'", "DROP USER nobody", "DROP TABLE t"), []string{
+		`begin simple CREATE TABLE DDL [create table t (a int)] pass`,
+		`end simple CREATE TABLE ok`,
+		`begin simple GRANT PRIVILEGE [grant select on records.t to clerk] pass`,
+		`end simple GRANT ok`,
+		`begin simple CREATE USER PRIVILEGE [create user nobody identified by ?] pass`,
+		`end simple CREATE USER ok`,
+		`begin simple DROP USER PRIVILEGE [drop user nobody] pass`,
+		`end simple DROP USER ok`,
+		`begin simple DROP TABLE DDL [drop table t] pass`,
+		`end simple DROP TABLE ok`,
+	}},
+	{"refused", "clerk", execute("SELECT name FROM people ORDER BY salary", "SELECT FROM WHERE 'x"), []string{
+		`refuse SELECT READ [select name from people order by salary] salary/order by=withheld refuse SV101 42501`,
+		`refuse SELECT READ [select from where] refuse SV200 42501`,
+	}},
+	{"error", "boss", execute("SELECT nothing FROM people", "SELECT (SELECT 1 UNION SELECT 2)"), []string{
+		`begin simple SELECT READ [select nothing from people] pass`,
+		`end simple SELECT failed 42S22`,
+		`begin simple SELECT READ [select (select ? union select ?)] pass`,
+		`end simple SELECT failed 21000`,
+	}},
+	{"timeout", "boss", execute("SET STATEMENT max_statement_time = 0.1 FOR SELECT sleep(20)"), []string{
+		`begin simple SELECT READ [set statement max_statement_time = ? for select sleep(?)] pass`,
+		`end simple SELECT failed 70100`,
+	}},
+	{"killed", "boss", execute("KILL CONNECTION_ID()"), []string{
+		`begin simple KILL OTHER [kill connection_id()] pass`,
+		`end simple KILL failed 70100`,
+	}},
 }
