@@ -10,9 +10,18 @@ import (
 	"sqlveil/rewrite"
 )
 
+// deepestTest bounds how deep an expression is looked into: each level resolves
+// what is below it again.
+const deepestTest = 16
+
 // nullTest is an expression that says whether n is NULL, made of tests of
-// protected columns alone, which cannot fail; nil where there is none.
-func (r *resolver) nullTest(n *pg.Node, l *queryLevel) *pg.Node {
+// protected columns alone, which cannot fail; nil where there is none that looks
+// no deeper than depth.
+func (r *resolver) nullTest(n *pg.Node, l *queryLevel, depth int) *pg.Node {
+	if depth == 0 {
+		return nil
+	}
+	depth--
 	v := r.expr(n, l)
 	switch {
 	case v.row != nil || v.mayBeRow(): // IS NULL asks for the fields of a row
@@ -22,27 +31,27 @@ func (r *resolver) nullTest(n *pg.Node, l *queryLevel) *pg.Node {
 	}
 	switch e := n.Node.(type) {
 	case *pg.Node_TypeCast:
-		return r.nullTest(e.TypeCast.Arg, l)
+		return r.nullTest(e.TypeCast.Arg, l, depth)
 	case *pg.Node_CollateClause:
-		return r.nullTest(e.CollateClause.Arg, l)
+		return r.nullTest(e.CollateClause.Arg, l, depth)
 	case *pg.Node_CoalesceExpr:
-		return r.nullTests(pg.BoolExprType_AND_EXPR, e.CoalesceExpr.Args, l)
+		return r.nullTests(pg.BoolExprType_AND_EXPR, e.CoalesceExpr.Args, l, depth)
 	case *pg.Node_AExpr:
-		return r.nullOperation(e.AExpr, l)
+		return r.nullOperation(e.AExpr, l, depth)
 	case *pg.Node_FuncCall:
-		return r.nullCall(e.FuncCall, l)
+		return r.nullCall(e.FuncCall, l, depth)
 	}
 	return nil
 }
 
 // nullTests joins the tests of several expressions.
-func (r *resolver) nullTests(by pg.BoolExprType, nodes []*pg.Node, l *queryLevel) *pg.Node {
+func (r *resolver) nullTests(by pg.BoolExprType, nodes []*pg.Node, l *queryLevel, depth int) *pg.Node {
 	var tests []*pg.Node
 	for _, n := range nodes {
 		if c := n.GetAConst(); c != nil && !c.Isnull && by == pg.BoolExprType_OR_EXPR {
 			continue
 		}
-		test := r.nullTest(n, l)
+		test := r.nullTest(n, l, depth)
 		if test == nil {
 			return nil
 		}
@@ -59,7 +68,7 @@ func (r *resolver) nullTests(by pg.BoolExprType, nodes []*pg.Node, l *queryLevel
 
 // nullOperation is NULL where one of the operands is. Arrays take NULLs for
 // elements; operators that users wrote are theirs to know.
-func (r *resolver) nullOperation(e *pg.A_Expr, l *queryLevel) *pg.Node {
+func (r *resolver) nullOperation(e *pg.A_Expr, l *queryLevel, depth int) *pg.Node {
 	_, name := splitName(e.Name)
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
@@ -75,7 +84,7 @@ func (r *resolver) nullOperation(e *pg.A_Expr, l *queryLevel) *pg.Node {
 			return nil
 		}
 	}
-	return r.nullTests(pg.BoolExprType_OR_EXPR, operands, l)
+	return r.nullTests(pg.BoolExprType_OR_EXPR, operands, l, depth)
 }
 
 // someValue is made of a column, no matter which.
@@ -93,7 +102,7 @@ var mixesNulls = words(`
 
 // nullCall is NULL where one of the arguments is, or, for an aggregate, where no
 // row has a value.
-func (r *resolver) nullCall(f *pg.FuncCall, l *queryLevel) *pg.Node {
+func (r *resolver) nullCall(f *pg.FuncCall, l *queryLevel, depth int) *pg.Node {
 	schema, name := splitName(f.Funcname)
 	if schema != "" && schema != systemSchema || r.mayBeUsers(schema, name, f.Args, l) || len(f.Args) == 0 || f.AggWithinGroup {
 		return nil
@@ -104,7 +113,7 @@ func (r *resolver) nullCall(f *pg.FuncCall, l *queryLevel) *pg.Node {
 	case !j.Known || mixesNulls[name]:
 		return nil
 	case j.Kind == Aggregate || name == "min" || name == "max":
-		return r.nullAggregate(f, name, l)
+		return r.nullAggregate(f, name, l, depth)
 	case j.Kind != Pure || callTells(value{Value: someValue}, name, r.exprs(f.Args, l)).Nulls:
 		return nil
 	}
@@ -114,7 +123,7 @@ func (r *resolver) nullCall(f *pg.FuncCall, l *queryLevel) *pg.Node {
 			args[i] = n.GetNamedArgExpr().Arg
 		}
 	}
-	return r.nullTests(pg.BoolExprType_OR_EXPR, args, l)
+	return r.nullTests(pg.BoolExprType_OR_EXPR, args, l, depth)
 }
 
 // mayBeUsers says whether a call may be one of a function that does not come
@@ -128,7 +137,7 @@ func (r *resolver) mayBeUsers(schema, name string, args []*pg.Node, l *queryLeve
 
 // nullAggregate counts what the aggregate takes: those that gather rows take all
 // of them, the others what is not NULL.
-func (r *resolver) nullAggregate(f *pg.FuncCall, name string, l *queryLevel) *pg.Node {
+func (r *resolver) nullAggregate(f *pg.FuncCall, name string, l *queryLevel, depth int) *pg.Node {
 	count := &pg.FuncCall{
 		Funcname: names(systemSchema, "count"), AggFilter: f.AggFilter, Over: f.Over,
 		Funcformat: pg.CoercionForm_COERCE_EXPLICIT_CALL,
@@ -137,7 +146,7 @@ func (r *resolver) nullAggregate(f *pg.FuncCall, name string, l *queryLevel) *pg
 	case strings.Contains(name, "json") || strings.HasPrefix(name, "array_"):
 		count.AggStar = true
 	case keepsNulls[name] || name == "min" || name == "max":
-		null := r.nullTest(f.Args[0], l)
+		null := r.nullTest(f.Args[0], l, depth)
 		if null == nil {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"maps"
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -21,10 +22,10 @@ import (
 // A place is one expression of a select list of the statement's own text.
 type place struct {
 	target *pg.ResTarget
-	may    []*rewrite.TableColumn // columns on whose values it can fail
-	bound  int                    // calls in it that have an effect, or return sets, which CASE may not hold
-	stand  *pg.Node               // what may stand in for the expression
-	name   string                 // of the column
+	may    map[*rewrite.TableColumn]bool // columns on whose values it can fail
+	bound  int                           // calls in it that have an effect, or return sets, which CASE may not hold
+	stand  *pg.Node                      // what may stand in for the expression
+	name   string                        // of the column
 }
 
 // selected resolves one expression of a select list, and keeps it as a place if
@@ -34,14 +35,14 @@ func (r *resolver) selected(t *pg.ResTarget, l *queryLevel) value {
 		return r.expr(t.Val, l)
 	}
 	outer := r.place
-	p := &place{target: t}
+	p := &place{target: t, may: map[*rewrite.TableColumn]bool{}}
 	r.place = p
 	v := r.expr(t.Val, l)
 	r.place = outer
 	if outer != nil {
 		outer.bound += p.bound
 	}
-	if len(p.may) > 0 && p.bound == 0 {
+	if p.bound == 0 && !r.checked(v) && r.labelled(p.failures()) {
 		p.name = t.Name
 		if p.name == "" {
 			p.name = r.columnName(t.Val)
@@ -55,9 +56,22 @@ func (r *resolver) selected(t *pg.ResTarget, l *queryLevel) value {
 // mayFail notes that the expression being resolved can fail depending on v.
 func (p *place) mayFail(v value) {
 	for s := range v.Sources {
-		p.may = append(p.may, s.Column)
+		p.may[s.Column] = true
 	}
 }
+
+// failures is a value that is made of what the expression can fail on.
+func (p *place) failures() value {
+	var v value
+	for c := range p.may {
+		v.Derived = append(v.Derived, rewrite.Source{Column: c})
+	}
+	return v
+}
+
+// checked reports whether v is of a domain, which takes neither any constant nor
+// NULL.
+func (r *resolver) checked(v value) bool { return v.declared != nil && v.declared.Kind == 'd' }
 
 // bind notes a call that must stay where it is.
 func (r *resolver) bind() {
@@ -72,7 +86,7 @@ func (r *resolver) standIn(n *pg.Node, v value, l *queryLevel) *pg.Node {
 	literal, known := standInLiteral(v.typ)
 	if known {
 		r.unreached++ // the server works out the tests alone
-		null := r.nullTest(n, l)
+		null := r.nullTest(n, l, deepestTest)
 		r.unreached--
 		if null != nil {
 			arms = append(arms, caseWhen(not(null), castLike(n, stringNode(literal))))
@@ -87,7 +101,7 @@ func (r *resolver) standIn(n *pg.Node, v value, l *queryLevel) *pg.Node {
 func moves(flows []rewrite.Flow, places []*place) bool {
 	for _, f := range flows {
 		for s := range f.Value.Sources {
-			if slices.ContainsFunc(places, func(p *place) bool { return slices.Contains(p.may, s.Column) }) {
+			if slices.ContainsFunc(places, func(p *place) bool { return p.may[s.Column] }) {
 				return true
 			}
 		}
@@ -104,7 +118,7 @@ func instead(n *pg.Node, places []*place, again func(text string) *rewrite.State
 	}
 	return func(hides func(*rewrite.TableColumn) bool) *rewrite.Statement {
 		text, ok := replaced(n, slices.DeleteFunc(slices.Clone(places), func(p *place) bool {
-			return !slices.ContainsFunc(p.may, hides)
+			return !slices.ContainsFunc(slices.Collect(maps.Keys(p.may)), hides)
 		}))
 		if !ok {
 			return nil
