@@ -45,10 +45,10 @@ func postgresRelay(l *config.Listener, client func() *tls.Config) session.Relay 
 		Network:      network,
 		Address:      address,
 		ServerTLS:    l.Server.TLS.Config,
-		ServerTLSMod: pgrelay.TLSMode(l.Server.TLS.Mode),
+		ServerTLSMod: session.TLSMode(l.Server.TLS.Mode),
 		Fixed:        pgsql.FixedSetting,
 		ClientTLS:    client,
-		ClientTLSMod: pgrelay.TLSMode(l.TLS.Mode),
+		ClientTLSMod: session.TLSMode(l.TLS.Mode),
 	}
 }
 

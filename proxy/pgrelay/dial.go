@@ -2,14 +2,12 @@ package pgrelay
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 
 	"sqlveil/protocol"
 	"sqlveil/protocol/pgwire"
+	"sqlveil/proxy/session"
 )
 
 // errNoTLS says that the server does not speak TLS though it has to.
@@ -40,7 +38,7 @@ func (r *Relay) dial(ctx context.Context) (*protocol.Conn, error) {
 
 // encrypt starts TLS towards the server. As in libpq a unix socket needs none.
 func (r *Relay) encrypt(ctx context.Context, c *protocol.Conn) error {
-	if r.ServerTLSMod == TLSDisable || r.ServerTLSMod == "" || r.Network == "unix" {
+	if r.ServerTLSMod.Off() || r.Network == "unix" {
 		return nil
 	}
 	if _, err := c.Write(pgwire.AppendSSLRequest(nil)); err != nil {
@@ -54,50 +52,9 @@ func (r *Relay) encrypt(ctx context.Context, c *protocol.Conn) error {
 	case err != nil:
 		return err
 	case yes:
-		return c.StartTLSClient(ctx, r.serverTLS())
-	case r.ServerTLSMod == TLSPrefer:
+		return c.StartTLSClient(ctx, r.ServerTLSMod.ServerTLS(r.ServerTLS, r.Address))
+	case r.ServerTLSMod == session.TLSPrefer:
 		return nil
 	}
 	return errNoTLS
-}
-
-// serverTLS is the configuration that does what the mode promises: prefer and
-// require do not ask who the server is, unless require was given authorities;
-// verify-ca asks who signed, verify-full for the name too.
-func (r *Relay) serverTLS() *tls.Config {
-	config := &tls.Config{}
-	if r.ServerTLS != nil {
-		config = r.ServerTLS.Clone()
-	}
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	if config.ServerName == "" {
-		if host, _, err := net.SplitHostPort(r.Address); err == nil {
-			config.ServerName = host
-		}
-	}
-	if r.ServerTLSMod == TLSVerifyFull {
-		return config
-	}
-	config.InsecureSkipVerify = true
-	if r.ServerTLSMod == TLSVerifyCA || r.ServerTLSMod == TLSRequire && config.RootCAs != nil {
-		roots := config.RootCAs
-		config.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(state, roots) }
-	}
-	return config
-}
-
-// verifyChain checks who signed a certificate, but not its name.
-func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
-	if len(state.PeerCertificates) == 0 {
-		return errors.New("the server has no certificate")
-	}
-	between := x509.NewCertPool()
-	for _, c := range state.PeerCertificates[1:] {
-		between.AddCert(c)
-	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
-	if err != nil {
-		return fmt.Errorf("the server's certificate: %w", err)
-	}
-	return nil
 }

@@ -118,7 +118,7 @@ func (c *conn) badStart(err error) error {
 
 // checkStart refuses what the listener does not allow.
 func (c *conn) checkStart(s *pgwire.Startup) (*pgwire.Startup, error) {
-	if c.relay.ClientTLSMod == TLSRequire && c.client.TLS() == nil {
+	if c.relay.ClientTLSMod == session.TLSRequire && c.client.TLS() == nil {
 		c.session.LoginFailed(caller(s, nil), pgwire.StateInvalidAuthorization, "no TLS")
 		return nil, c.bye(pgwire.StateInvalidAuthorization, "this listener takes TLS connections only")
 	}
@@ -148,7 +148,7 @@ func (c *conn) answer(b byte) error {
 }
 
 func (c *conn) answerTLS(ctx context.Context) error {
-	if c.relay.ClientTLSMod == TLSDisable || c.relay.ClientTLSMod == "" {
+	if c.relay.ClientTLSMod.Off() {
 		return c.answer('N')
 	}
 	if len(c.client.Buffered()) > 0 {
@@ -162,7 +162,7 @@ func (c *conn) answerTLS(ctx context.Context) error {
 
 // directTLS is for a client that begins with TLS and names the protocol in it.
 func (c *conn) directTLS(ctx context.Context) error {
-	if c.relay.ClientTLSMod == TLSDisable || c.relay.ClientTLSMod == "" || c.client.TLS() != nil {
+	if c.relay.ClientTLSMod.Off() || c.client.TLS() != nil {
 		return errors.New("TLS is not expected")
 	}
 	if err := c.client.StartDirectTLS(ctx, c.clientTLS()); err != nil {

@@ -495,25 +495,25 @@ func TestTLS(t *testing.T) {
 	clientTLS := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }}
 	for _, tt := range []struct {
 		name           string
-		client, server TLSMode
+		client, server session.TLSMode
 		serverTLS      *tls.Config
 		dsn            string // of the client
 		fails          string
 		same           bool // the proxy has the server's certificate
 	}{
-		{name: "none", client: TLSDisable, server: TLSDisable, dsn: "sslmode=disable"},
-		{name: "client refuses plain", client: TLSDisable, server: TLSDisable, dsn: "sslmode=require", fails: "refused TLS"},
-		{name: "client prefers", client: TLSDisable, server: TLSDisable, dsn: "sslmode=prefer"},
-		{name: "proxy prefers, client does not", client: TLSPrefer, server: TLSPrefer, dsn: "sslmode=disable"},
-		{name: "client only", client: TLSRequire, server: TLSDisable, dsn: "sslmode=require"},
-		{name: "both, another certificate", client: TLSRequire, server: TLSRequire, dsn: "sslmode=require", fails: "channel_binding=disable"},
-		{name: "both, the same certificate", client: TLSRequire, server: TLSRequire, dsn: "sslmode=require", same: true},
-		{name: "both, no channel binding", client: TLSRequire, server: TLSRequire, dsn: "sslmode=require&channel_binding=disable"},
-		{name: "proxy requires", client: TLSRequire, server: TLSDisable, dsn: "sslmode=disable", fails: "28000"},
-		{name: "verify-ca", client: TLSDisable, server: TLSVerifyCA, serverTLS: &tls.Config{RootCAs: roots}, dsn: "sslmode=disable"},
-		{name: "verify-full", client: TLSDisable, server: TLSVerifyFull, serverTLS: &tls.Config{RootCAs: roots}, dsn: "sslmode=disable"},
-		{name: "wrong name", client: TLSDisable, server: TLSVerifyFull, serverTLS: &tls.Config{RootCAs: roots, ServerName: "elsewhere"}, dsn: "sslmode=disable", fails: "08006"},
-		{name: "unknown authority", client: TLSDisable, server: TLSVerifyCA, serverTLS: &tls.Config{RootCAs: x509.NewCertPool()}, dsn: "sslmode=disable", fails: "08006"},
+		{name: "none", client: session.TLSDisable, server: session.TLSDisable, dsn: "sslmode=disable"},
+		{name: "client refuses plain", client: session.TLSDisable, server: session.TLSDisable, dsn: "sslmode=require", fails: "refused TLS"},
+		{name: "client prefers", client: session.TLSDisable, server: session.TLSDisable, dsn: "sslmode=prefer"},
+		{name: "proxy prefers, client does not", client: session.TLSPrefer, server: session.TLSPrefer, dsn: "sslmode=disable"},
+		{name: "client only", client: session.TLSRequire, server: session.TLSDisable, dsn: "sslmode=require"},
+		{name: "both, another certificate", client: session.TLSRequire, server: session.TLSRequire, dsn: "sslmode=require", fails: "channel_binding=disable"},
+		{name: "both, the same certificate", client: session.TLSRequire, server: session.TLSRequire, dsn: "sslmode=require", same: true},
+		{name: "both, no channel binding", client: session.TLSRequire, server: session.TLSRequire, dsn: "sslmode=require&channel_binding=disable"},
+		{name: "proxy requires", client: session.TLSRequire, server: session.TLSDisable, dsn: "sslmode=disable", fails: "28000"},
+		{name: "verify-ca", client: session.TLSDisable, server: session.TLSVerifyCA, serverTLS: &tls.Config{RootCAs: roots}, dsn: "sslmode=disable"},
+		{name: "verify-full", client: session.TLSDisable, server: session.TLSVerifyFull, serverTLS: &tls.Config{RootCAs: roots}, dsn: "sslmode=disable"},
+		{name: "wrong name", client: session.TLSDisable, server: session.TLSVerifyFull, serverTLS: &tls.Config{RootCAs: roots, ServerName: "elsewhere"}, dsn: "sslmode=disable", fails: "08006"},
+		{name: "unknown authority", client: session.TLSDisable, server: session.TLSVerifyCA, serverTLS: &tls.Config{RootCAs: x509.NewCertPool()}, dsn: "sslmode=disable", fails: "08006"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, addr := r.proxy(t, func(relay *Relay) {
@@ -688,7 +688,7 @@ func TestDirectTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, addr := r.proxy(t, func(relay *Relay) {
-		relay.ClientTLSMod = TLSRequire
+		relay.ClientTLSMod = session.TLSRequire
 		relay.ClientTLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{certificate}} }
 	})
 	roots := x509.NewCertPool()
@@ -734,7 +734,7 @@ func TestClientCertificate(t *testing.T) {
 	authorities := x509.NewCertPool()
 	authorities.AppendCertsFromPEM(r.Authority.PEM)
 	_, addr := r.proxy(t, func(relay *Relay) {
-		relay.ClientTLSMod = TLSPrefer
+		relay.ClientTLSMod = session.TLSPrefer
 		relay.ClientTLS = func() *tls.Config {
 			return &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: authorities, ClientAuth: tls.VerifyClientCertIfGiven}
 		}
@@ -775,7 +775,7 @@ func TestUnixSocket(t *testing.T) {
 	r := newRig(t)
 	_, addr := r.proxy(t, func(relay *Relay) {
 		relay.Network, relay.Address = "unix", filepath.Join(r.Directory, fmt.Sprintf(".s.PGSQL.%d", r.Port))
-		relay.ServerTLSMod = TLSRequire
+		relay.ServerTLSMod = session.TLSRequire
 	})
 	conn, err := pgx.Connect(soon(t), proxytest.PostgresDSN(addr, "analyst", r.database))
 	if err != nil {

@@ -15,18 +15,6 @@ import (
 	"sqlveil/proxy/session"
 )
 
-// TLSMode says whether a connection is encrypted, in libpq's words.
-type TLSMode string
-
-// The modes. On the client's side only the first three make sense.
-const (
-	TLSDisable    TLSMode = "disable"
-	TLSPrefer     TLSMode = "prefer"
-	TLSRequire    TLSMode = "require"
-	TLSVerifyCA   TLSMode = "verify-ca"
-	TLSVerifyFull TLSMode = "verify-full"
-)
-
 // A Relay relays the sessions of one listener. Its fields are not changed once it
 // serves.
 type Relay struct {
@@ -34,9 +22,9 @@ type Relay struct {
 	Address string
 
 	ServerTLS    *tls.Config // for the modes other than disable: certificate authorities, a certificate of ours
-	ServerTLSMod TLSMode
+	ServerTLSMod session.TLSMode
 	ClientTLS    func() *tls.Config // for the modes other than disable: the certificate and ClientCAs of now
-	ClientTLSMod TLSMode
+	ClientTLSMod session.TLSMode
 
 	// Dial connects to the server; a net.Dialer does when nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
