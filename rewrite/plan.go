@@ -167,6 +167,7 @@ type Effect struct {
 	ReadsPath bool   // names were resolved through the search path
 	Anywhere  bool   // the text means the same whatever the search path, the mode and the catalog
 
+	Messages  bool            // shows the warnings of the statement before
 	Counts    Counts          // what the number of rows that it reports tells
 	Outs      int             // values that a procedure puts into parameters: a result of their own, of no protected data
 	Numbered  bool            // the number of a row that it reports is one that it chose itself

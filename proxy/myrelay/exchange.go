@@ -507,6 +507,9 @@ func (c *conn) ok(a *answer) (phase, error) {
 	}
 	touches, reads := a.touches(), a.reads()
 	altered := touches && c.recount(a, &ok)
+	if !touches {
+		c.noteMessages(a, false)
+	}
 	c.end(a, session.Succeeded)
 	next := c.next(ok.Status)
 	switch {

@@ -50,6 +50,7 @@ type conn struct {
 	last       *statement // prepared last
 	asked      *mywire.Error
 	status     mywire.Status    // what the server told last
+	withheld   bool             // the warnings of the last result may tell of protected values
 	running    []*session.Query // that have begun and perhaps not ended
 	buffer     []byte           // column definitions held back
 	ahead      *mywire.Header   // of the server's packet that was read before its turn, nil for none

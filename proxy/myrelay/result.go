@@ -366,7 +366,7 @@ func (c *conn) rows(a *answer, of *columns) (phase, error) {
 // row deals with a row, and with those that follow it in the buffer where they
 // pass as they are.
 func (c *conn) row(a *answer, of *columns, h mywire.Header) error {
-	if a.muted {
+	if a.muted || c.withheld && a.prepared.Messages(a.at) {
 		return nil
 	}
 	q := of.query
@@ -436,6 +436,7 @@ func (c *conn) rowsEnd(a *answer, of *columns) (phase, error) {
 	if err := c.passEnd(a, status, ok); err != nil {
 		return idle, err
 	}
+	c.noteMessages(a, a.touches())
 	for _, change := range ok.Changes {
 		if change.Kind != mywire.ChangeState {
 			c.session.PathChanged()
@@ -446,6 +447,18 @@ func (c *conn) rowsEnd(a *answer, of *columns) (phase, error) {
 		c.end(a, session.Succeeded)
 	}
 	return next, nil
+}
+
+// noteMessages notes whether the warnings that the server has kept may tell of
+// protected values: those of a result do, until a statement has others.
+func (c *conn) noteMessages(a *answer, touches bool) {
+	switch {
+	case a.prepared == nil || a.prepared.Messages(a.at):
+	case touches:
+		c.withheld = true
+	case a.prepared.UsesTables(a.at):
+		c.withheld = false
+	}
 }
 
 // passEnd passes the packet behind the last row on, without what it would tell of

@@ -1,6 +1,10 @@
 package session
 
-import "sqlveil/rewrite"
+import (
+	"slices"
+
+	"sqlveil/rewrite"
+)
 
 // A namer is a catalog of a server that tells the origin of a result column by
 // names, having no numbers for tables.
@@ -57,6 +61,24 @@ func (p *Prepared) Outs(i int) int {
 		return 0
 	}
 	return p.plans[i].Effect.Outs
+}
+
+// Messages says whether the statement with this index shows the warnings of the one
+// before.
+func (p *Prepared) Messages(i int) bool { return i < len(p.plans) && p.plans[i].Effect.Messages }
+
+// UsesTables says whether the statement with this index surely reads or writes a table,
+// which is when MySQL forgets the warnings of the one before.
+func (p *Prepared) UsesTables(i int) bool {
+	if i >= len(p.plans) {
+		return false
+	}
+	switch plan := p.plans[i]; firstKeyword(string(plan.Kind)) {
+	case "INSERT", "REPLACE", "UPDATE", "DELETE", "LOAD", "CREATE", "DROP", "ALTER", "TRUNCATE":
+		return true
+	default:
+		return slices.ContainsFunc(plan.Outputs, func(o rewrite.Output) bool { return len(o.Sources) > 0 })
+	}
 }
 
 // Loads says whether the statement with this index loads data, which may be a

@@ -8,6 +8,8 @@ import (
 	sqltype "github.com/pingcap/tidb/pkg/parser/mysql"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
 	driver "github.com/pingcap/tidb/pkg/parser/test_driver"
+
+	"sqlveil/rewrite"
 )
 
 // expr resolves an expression: which columns its value is made of. What steers
@@ -109,12 +111,17 @@ func stringLiteral(n ast.ExprNode) (string, bool) {
 }
 
 // variable resolves @name, @@name and @name := expression. Nothing protected
-// gets into a user variable, so nothing protected comes out.
+// gets into a user variable, so nothing protected comes out. How many warnings
+// there were may tell of protected values: of how long they are together, for one,
+// where an aggregate cut them.
 func (r *resolver) variable(e *ast.VariableExpr, l *level) value {
 	if e.Value != nil {
 		v := r.expr(e.Value, l)
 		r.flow(v, "a user variable")
 		return v.opaque()
+	}
+	if e.IsSystem && (strings.EqualFold(e.Name, "warning_count") || strings.EqualFold(e.Name, "error_count")) {
+		return value{Value: rewrite.Of(countedMessages), exact: true, kind: typeInteger, certain: true}
 	}
 	return value{constant: !r.assigns}
 }

@@ -19,6 +19,9 @@ var (
 	shownMessage = &rewrite.TableColumn{
 		Name: masking.Column{Database: "information_schema", Table: "WARNINGS", Name: "Message"}, Type: "varchar(512)", System: true, Rel: math.MaxUint32,
 	}
+	countedMessages = &rewrite.TableColumn{
+		Name: masking.Column{Database: "information_schema", Table: "WARNINGS", Name: "COUNT"}, Type: "bigint", System: true, Rel: math.MaxUint32,
+	}
 	changedRows = &rewrite.TableColumn{
 		Name: masking.Column{Database: "information_schema", Table: "DIAGNOSTICS", Name: "ROW_COUNT"}, Type: "bigint", System: true, Rel: math.MaxUint32,
 	}
@@ -84,8 +87,14 @@ var showings = []showing{
 	},
 	{phrase: "WARNINGS", columns: messages.columns, data: messages.data},
 	{phrase: "ERRORS", columns: messages.columns, data: messages.data},
-	{phrase: "COUNT ( * ) WARNINGS", columns: words("@@session.warning_count")},
-	{phrase: "COUNT ( * ) ERRORS", columns: words("@@session.error_count")},
+	{
+		phrase: "COUNT ( * ) WARNINGS", columns: words("@@session.warning_count"),
+		data: map[string]*rewrite.TableColumn{"@@session.warning_count": countedMessages},
+	},
+	{
+		phrase: "COUNT ( * ) ERRORS", columns: words("@@session.error_count"),
+		data: map[string]*rewrite.TableColumn{"@@session.error_count": countedMessages},
+	},
 	{phrase: "ENGINES", columns: words("Engine,Support,Comment,Transactions,XA,Savepoints")},
 	{phrase: "STORAGE ENGINES", columns: words("Engine,Support,Comment,Transactions,XA,Savepoints")},
 	{phrase: "CHARACTER SET", columns: words("Charset,Description,Default collation,Maxlen")},
@@ -123,6 +132,9 @@ func (r *resolver) show(l *level) (columns []column, rows bool) {
 			s.data = map[string]*rewrite.TableColumn{"Value": shownCounter}
 		}
 		if r.in.words(at, phrase...) {
+			if s.data["Message"] != nil {
+				r.st.Effect.Messages = true
+			}
 			return r.shown(s.result(r.mode, full), at+len(phrase), l), true
 		}
 	}
