@@ -76,8 +76,12 @@ func (r *resolver) jsonSubscript(doc, key value) value {
 	return typedJSON(out, doc, false)
 }
 
-// typedJSON is a part of a document, or its text.
+// typedJSON is a part of a document, or its text. Which parts there are in what
+// was made of a document tells something about that.
 func typedJSON(part, doc value, text bool) value {
+	if len(doc.Derived) > 0 {
+		part = tells(part)
+	}
 	if part.typ = doc.typ; text {
 		part.typ = "text"
 	}
