@@ -362,10 +362,12 @@ func (d *decision) flow(f Flow) {
 					continue
 				}
 				d.plan.Touches = true
-				if !labelled || target.Class() != class {
+				// The class does not protect what is made of a value: of '4567' || 'x' the
+				// mask shows the beginning, and a NULL or a key that collides tells, too.
+				if !labelled || target.Class() != class || p.derived {
 					d.refuse(&Refusal{
 						Code: CodeMoves, Message: "column " + p.column.Name.String() + " may not be copied to " + f.Into + " by role " + d.scope.Role.Name(),
-						Hint: "Data of class " + class.Name + " may only move to a column of the same class.",
+						Hint: "Data of class " + class.Name + " may only move as it is, to a column of the same class.",
 					})
 				}
 			}
