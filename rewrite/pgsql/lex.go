@@ -191,7 +191,7 @@ func (l *lexer) skipBlank() bool {
 	for l.at < len(l.text) {
 		rest := l.text[l.at:]
 		switch {
-		case strings.IndexByte(" \t\n\r\f\v", rest[0]) >= 0:
+		case isBlank(rest[0]):
 			l.at++
 		case strings.HasPrefix(rest, "--"):
 			end := strings.IndexAny(rest, "\r\n")
@@ -235,10 +235,18 @@ func (l *lexer) skipComment() bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
+func isBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
 func isWordStart(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= utf8.RuneSelf
 }
 
 func isWordPart(c byte) bool { return isWordStart(c) || isDigit(c) || c == '$' }
 
-func isOperator(c byte) bool { return strings.IndexByte("+-*/<>=~!@#%^&|`?", c) >= 0 }
+func isOperator(c byte) bool {
+	switch c {
+	case '+', '-', '*', '/', '<', '>', '=', '~', '!', '@', '#', '%', '^', '&', '|', '`', '?':
+		return true
+	}
+	return false
+}

@@ -47,7 +47,8 @@ func shape(text string) (string, bool) {
 		case tokenBroken:
 			return "", false
 		case tokenWord:
-			if strings.EqualFold(text[t.start:t.end], "uescape") { // its literal decides what an identifier is
+			const escapes = "uescape" // its literal decides what an identifier is
+			if t.end-t.start == len(escapes) && strings.EqualFold(text[t.start:t.end], escapes) {
 				return "", false
 			}
 		}
