@@ -34,7 +34,7 @@ type options struct {
 }
 
 var (
-	long  = options{rounds: 3, duration: 700 * time.Millisecond, sessions: []int{1, 8, 64, 512}, growth: true}
+	long  = options{rounds: 3, duration: 500 * time.Millisecond, sessions: []int{1, 8, 64, 512}, growth: true}
 	short = options{rounds: 3, duration: 400 * time.Millisecond, sessions: []int{8}}
 )
 
