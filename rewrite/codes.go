@@ -8,7 +8,7 @@ const (
 	CodeMoves       = "SV106" // protected data would land where it is less protected
 	CodeKind        = "SV107" // a kind of statement that a role with masks may not run
 	CodeWriteBack   = "SV108" // a masked value would be written over the real one
-	CodeSetting     = "SV109" // a setting under which statements cannot be read safely
+	CodeSetting     = "SV109" // a setting that is not for roles with masks, such as a string syntax or one of the planner
 	CodeSyntax      = "SV200" // the statement cannot be parsed
 	CodeUnknownName = "SV201" // a relation, column or function that the catalog does not have
 	CodeFunction    = "SV202" // a function that reads data by itself
@@ -34,7 +34,7 @@ func Codes() []Code {
 		{CodeMoves, "protected data would land where it is less protected"},
 		{CodeKind, "this kind of statement is not for roles with masks"},
 		{CodeWriteBack, "a masked value would be written over the real one"},
-		{CodeSetting, "a setting under which statements cannot be read safely"},
+		{CodeSetting, "a setting that is not for roles with masks, such as a string syntax or one of the planner"},
 		{CodeSyntax, "the statement cannot be parsed"},
 		{CodeUnknownName, "a relation, column or function that does not exist"},
 		{CodeFunction, "a function that runs SQL or reads tables, files or other sessions by itself"},
