@@ -18,7 +18,8 @@
 #                the proxy under pgbench, then questions to RECORDS (10000000) records
 # make judge     the lineage of 100,000 statements and more against the server's own
 #                analysis: our generator's, sqlsmith's, the regression files'; with
-#                CASES=directory those of case files, too
+#                CASES=directory those of case files, too; and statements that are
+#                let run, over data that differs in protected values alone
 # make versions  the tests that ask PostgreSQL, with 16, 17 and 18; what is known of functions with 14
 # make mycanary  generated statements for MariaDB, looking for tokens and differences
 # make soak      sessions that come and go for SOAKTIME (10m), watching memory
@@ -97,7 +98,8 @@ regress:
 judge:
 	@.ci/install judge
 	regress=$$(go run ./bench/regress -sources) && go test -count=1 -timeout 6h -v -run '^TestJudge' ./rewrite/pgsql \
-		-judge.generated 150000 -judge.mutated 20000 -judge.sqlsmith 50000 -judge.regression "$$regress" $(if $(CASES),-judge.cases $(CASES))
+		-judge.generated 160000 -judge.mutated 20000 -judge.sqlsmith 60000 -judge.regression "$$regress" $(if $(CASES),-judge.cases $(CASES))
+	go test -count=1 -timeout 6h -v -run '^TestProtectedValuesMakeNoDifference$$' ./rewrite/pgsql -alike 30000
 
 versions:
 	@.ci/install versions
