@@ -92,7 +92,7 @@ func (r *resolver) apply(j Judgement, schema, name string, v value, args []value
 
 // sameText are functions of strings that make text of one, and other things of
 // other types.
-var sameText = map[string]bool{"lower": true, "upper": true, "substring": true, "substr": true, "overlay": true}
+var sameText = words(`lower upper substring substr overlay btrim ltrim rtrim`)
 
 // sameNumber are functions that make a numeric of a numeric, and other things of
 // other types.
