@@ -21,19 +21,24 @@
 #                CASES=directory those of case files, too; and statements that are
 #                let run, over data that differs in protected values alone
 # make versions  the tests that ask PostgreSQL, with 16, 17 and 18; what is known of functions with 14
+# make canary    CANARIES (100000) generated statements and as many of sqlsmith, as a
+#                role with masks in front of PostgreSQL: no piece of a protected value
+#                comes out; and two databases that differ in protected values alone
+#                answer alike
 # make mycanary  generated statements for MariaDB, looking for tokens and differences
 # make soak      sessions that come and go for SOAKTIME (10m), watching memory
 
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    = 10s
+CANARIES    = 100000
 MYCANARIES  = 100000
 SOAKTIME    = 10m
 KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress judge versions mycanary soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress judge versions canary mycanary soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -110,6 +115,10 @@ versions:
 		go test -count=1 -timeout 30m ./rewrite/pgsql ./proxy/pgrelay && \
 			go test -count=1 -timeout 30m -run '^Test(Leak|Useful)' ./proxy || exit 1; \
 	done
+
+canary:
+	@.ci/install canary
+	go run ./bench/canary -tasks $(CANARIES) -smith $(CANARIES) -twins $(CANARIES)
 
 mycanary:
 	@.ci/install test

@@ -42,6 +42,7 @@ var layers = map[string][]string{
 	"proxy":                      {"*"},
 	"bench":                      {"*"},
 	"bench/load":                 {"*"},
+	"bench/canary":               {"*"},
 	"bench/mycanary":             {"*"},
 	"bench/regress":              {"*"},
 }
