@@ -40,10 +40,14 @@ func word(r *rand.Rand, n int) []byte {
 	return out
 }
 
+// number has no long run of a digit, as fractions have.
 func number(r *rand.Rand, n int) string {
 	out := make([]byte, n)
 	for i := range out {
 		out[i] = digits[r.IntN(len(digits))]
+		if i >= 3 && out[i] == out[i-1] && out[i] == out[i-2] && out[i] == out[i-3] {
+			out[i] ^= digits[0] ^ digits[1]
+		}
 	}
 	return string(out)
 }
