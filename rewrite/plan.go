@@ -182,6 +182,7 @@ const (
 	CountsRows     Counts = iota // each row once
 	CountsUpsert                 // MySQL's ON DUPLICATE KEY UPDATE: one for a new row, two for another value, none for the same
 	CountsReplaced               // MySQL's REPLACE: one for a new row and for the same row, two for another
+	CountsWithin                 // of a CALL: whatever a statement of the procedure counts that writes protected columns
 )
 
 // A TemporaryTable names a table of one session.

@@ -14,7 +14,7 @@ func (c *conn) recount(a *answer, ok *mywire.OK) bool {
 	counts, numbered := a.prepared.Counts(a.at)
 	before := *ok
 	switch {
-	case a.prepared.Several(a.at): // whatever the last statement of a procedure counted
+	case counts == session.CountsWithin: // whatever its last statement counted
 		ok.AffectedRows, ok.InsertID, ok.Info = 0, 0, nil
 	case counts == session.CountsUpsert:
 		c.countUpsert(ok, numbered)

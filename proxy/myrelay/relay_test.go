@@ -530,7 +530,9 @@ func TestCounts(t *testing.T) {
 		INSERT INTO staff VALUES (1, 'a', 'right'), (2, 'b', 'right');
 		CREATE TABLE stamped (id int PRIMARY KEY, secret varchar(20), note varchar(20), at timestamp NOT NULL DEFAULT now() ON UPDATE now());
 		CREATE TABLE kept (id int PRIMARY KEY, secret varchar(20)) WITH SYSTEM VERSIONING;
-		CREATE PROCEDURE put(s varchar(20)) UPDATE staff SET secret = s WHERE id = 1`)
+		CREATE PROCEDURE put(s varchar(20)) UPDATE staff SET secret = s WHERE id = 1;
+		CREATE PROCEDURE again(s varchar(20)) REPLACE INTO staff VALUES (1, 'a', s);
+		CREATE PROCEDURE title(s varchar(20)) UPDATE staff SET name = s WHERE id < 3`)
 	for name, test := range map[string]struct {
 		text string // with a guess
 		rows int64
@@ -543,6 +545,8 @@ func TestCounts(t *testing.T) {
 		"replace":         {"REPLACE INTO staff VALUES (1, 'a', '%s')", 1, -1},
 		"update":          {"UPDATE staff SET secret = '%s' WHERE id = 1", 1, 0},
 		"procedure":       {"CALL put('%s')", 0, 0},
+		"replacing":       {"CALL again('%s')", 0, 0},
+		"other procedure": {"CALL title('%s')", 2, 0},
 	} {
 		for _, found := range []bool{false, true} {
 			conn := r.connect("analyst", func(c *driver.Config) { c.ClientFoundRows = found })

@@ -43,6 +43,7 @@ func (p *Prepared) Several(i int) bool {
 const (
 	CountsUpsert   = rewrite.CountsUpsert
 	CountsReplaced = rewrite.CountsReplaced
+	CountsWithin   = rewrite.CountsWithin
 )
 
 // Counts says how the statement with this index counts the rows that it writes,

@@ -279,6 +279,17 @@ func (r *resolver) insertInto(s *ast.InsertStmt, t *target, l *level, alias *row
 		r.counts(rewrite.CountsUpsert)
 	case s.IsReplace:
 		r.counts(rewrite.CountsReplaced)
+		for _, c := range t.relation.Columns {
+			r.countsWithin(&c.TableColumn)
+		}
+	}
+}
+
+// countsWithin notes that a procedure which is called writes a column: if that is
+// protected, what the CALL counts may tell of it.
+func (r *resolver) countsWithin(column *rewrite.TableColumn) {
+	if _, labelled := r.catalog.Label(r.scope.Policy, column); (labelled || r.scope.Policy.UnlabelledMasked()) && r.depth > 0 && r.st.Kind == "CALL" {
+		r.st.Effect.Counts = rewrite.CountsWithin
 	}
 }
 
@@ -392,6 +403,7 @@ func (r *resolver) noticed(all []assigned) {
 		if a.column == nil {
 			continue
 		}
+		r.countsWithin(a.column)
 		rel := r.catalog.relationOf(a.column.Rel)
 		if rel == nil || !rel.noticesChanges(func(c *Column) bool {
 			return slices.ContainsFunc(all, func(b assigned) bool { return b.column == &c.TableColumn })
