@@ -83,7 +83,13 @@ func (p *place) find(args []string) error {
 	if p.keys == "" {
 		p.keys = filepath.Join(p.directory, segment.KeyDirectory)
 	}
-	_, err := os.Stat(p.directory)
+	if _, err := os.Stat(p.directory); err != nil {
+		return err
+	}
+	files, err := segment.List(p.directory)
+	if err == nil && len(files) == 0 {
+		return fmt.Errorf("%s holds no audit log", p.directory)
+	}
 	return err
 }
 

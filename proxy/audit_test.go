@@ -73,6 +73,19 @@ func mustContain(t *testing.T, text string, wanted ...string) {
 	}
 }
 
+// A directory that holds no log is not made one by looking into it.
+func TestAuditOfNoLog(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"search"}, {"tail"}, {"show", "1"}, {"verify"}, {"prove", "1"}, {"hold", "x"}, {"rotate-key"}, {"export"}, {"index"}, {"who-saw", "1"}, {"no-tls"},
+	} {
+		mustContain(t, audit(t, 1, append(args, "-d", dir)...), "holds no audit log")
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("%d files were made (%v)", len(files), err)
+	}
+}
+
 func TestAuditVerifyAndProve(t *testing.T) {
 	dir := audited(t)
 	keys := filepath.Join(dir, segment.KeyDirectory)

@@ -29,8 +29,8 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"version"}, exitOK, "sqlveil "},
 		{[]string{"bogus"}, exitUsage, `unknown command "bogus"`},
 		{[]string{"serve", "--bogus"}, exitUsage, "unknown flag: --bogus, see sqlveil serve --help"},
-		{[]string{"serve", "more"}, exitUsage, "sqlveil serve wants 0 arguments [], got 1"},
-		{[]string{"explain"}, exitUsage, "sqlveil explain wants 1 arguments [SQL], got 0"},
+		{[]string{"serve", "more"}, exitUsage, "sqlveil serve wants 0 arguments, got 1"},
+		{[]string{"explain"}, exitUsage, "sqlveil explain wants 1 argument SQL, got 0"},
 	} {
 		stdout, stderr, code := runHere(t, test.args...)
 		if code != test.code || !strings.Contains(stdout+stderr, test.want) {

@@ -107,11 +107,16 @@ func rootCommand() *cobra.Command {
 	return root
 }
 
+// wanted are the names of arguments with their number.
+func wanted(names []string) string {
+	return strings.TrimSpace(count(len(names), "argument") + " " + strings.Join(names, " "))
+}
+
 // arguments wants exactly these arguments on the command line.
 func arguments(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != len(names) {
-			return &usageError{fmt.Errorf("%s wants %d arguments %v, got %d", cmd.CommandPath(), len(names), names, len(args))}
+			return &usageError{fmt.Errorf("%s wants %s, got %d", cmd.CommandPath(), wanted(names), len(args))}
 		}
 		return nil
 	}
