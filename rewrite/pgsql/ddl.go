@@ -156,14 +156,15 @@ func (r *resolver) makeTable(v *pg.RangeVar, names []string) {
 // createTable is CREATE TABLE. What it references or inherits decides.
 func (r *resolver) createTable(s *pg.CreateStmt) {
 	var names []string
+	own := r.ownColumns(s)
 	plain := !s.IfNotExists && len(s.InhRelations) == 0 && s.Partbound == nil && s.OfTypename == nil
 	for _, n := range s.TableElts {
 		switch d := n.GetNode().(type) {
 		case *pg.Node_ColumnDef:
 			names = append(names, d.ColumnDef.Colname)
-			r.constraints(d.ColumnDef.Constraints)
+			r.constraints(d.ColumnDef.Constraints, own, d.ColumnDef.Colname)
 		case *pg.Node_Constraint:
-			r.constraints([]*pg.Node{n})
+			r.constraints([]*pg.Node{n}, own, "")
 		default: // LIKE: the columns are another table's
 			plain = false
 		}
@@ -171,11 +172,66 @@ func (r *resolver) createTable(s *pg.CreateStmt) {
 	if plain {
 		r.makeTable(s.Relation, names)
 	}
-	r.constraints(s.Constraints)
+	r.constraints(s.Constraints, own, "")
+	r.partitioning(s.Partspec, own)
 	for _, n := range s.InhRelations { // the new table may check the values that go in
 		r.alters(n.GetRangeVar())
 	}
 	r.partitionBound(s.Partbound)
+}
+
+// ownColumns are the columns of a table that is being made: what its constraints
+// turn down tells of the values that are moved there. Nothing that is protected
+// may be moved to a temporary table.
+func (r *resolver) ownColumns(s *pg.CreateStmt) *table {
+	own := &table{name: s.Relation.Relname}
+	if s.Relation.Relpersistence == "t" {
+		return own
+	}
+	name := masking.Column{Database: r.scope.Database, Schema: r.creationSchema(s.Relation), Table: s.Relation.Relname}
+	add := func(column string) {
+		name.Name = column
+		made := &rewrite.TableColumn{Att: int16(len(own.columns) + 1), Name: name}
+		own.columns = append(own.columns, newColumn(column, made))
+	}
+	for _, n := range s.TableElts {
+		switch d := n.GetNode().(type) {
+		case *pg.Node_ColumnDef:
+			add(d.ColumnDef.Colname)
+		case *pg.Node_TableLikeClause:
+			if rel := r.relation(d.TableLikeClause.Relation); rel != nil {
+				for _, c := range rel.Columns {
+					add(c.Name.Name)
+				}
+			}
+		}
+	}
+	return own
+}
+
+func newColumn(name string, c *rewrite.TableColumn) column {
+	return column{name: name, value: value{Value: rewrite.Of(c), exact: true}}
+}
+
+// keyed records that the values of columns of a table which is being made are
+// compared with others.
+func (r *resolver) keyed(own *table, names []string, clause string) {
+	for _, name := range names {
+		if v, ok := own.find(name); ok {
+			r.use(v, clause)
+		}
+	}
+}
+
+// partitioning resolves PARTITION BY: a row that has no place is turned down.
+func (r *resolver) partitioning(s *pg.PartitionSpec, own *table) {
+	for _, n := range s.GetPartParams() {
+		e := n.GetPartitionElem()
+		r.keyed(own, []string{e.GetName()}, "partition by")
+		if e.GetExpr() != nil {
+			r.expressionOnly(e.Expr, own)
+		}
+	}
 }
 
 // createView is CREATE VIEW. One that takes the place of another may have more
@@ -197,15 +253,19 @@ func (r *resolver) createView(s *pg.ViewStmt) {
 
 // constraints resolves what column and table constraints evaluate, and what
 // they refer to: a foreign key tells which values exist over there.
-func (r *resolver) constraints(nodes []*pg.Node) {
+//
+// own are the columns of a table that is being made, column the one whose
+// definition they stand in, if they do.
+func (r *resolver) constraints(nodes []*pg.Node, own *table, column string) {
 	for _, n := range nodes {
 		c := n.GetConstraint()
 		if c == nil {
 			continue
 		}
 		if c.RawExpr != nil {
-			r.expressionOnly(c.RawExpr)
+			r.expressionOnly(c.RawExpr, own)
 		}
+		r.keyed(own, keysOf(c, column), "constraint")
 		if c.Pktable == nil {
 			continue
 		}
@@ -229,13 +289,29 @@ func (r *resolver) constraints(nodes []*pg.Node) {
 	}
 }
 
+// keysOf are the columns whose values a constraint compares with others.
+func keysOf(c *pg.Constraint, column string) []string {
+	switch c.Contype {
+	case pg.ConstrType_CONSTR_PRIMARY, pg.ConstrType_CONSTR_UNIQUE, pg.ConstrType_CONSTR_FOREIGN, pg.ConstrType_CONSTR_EXCLUSION:
+	default:
+		return nil
+	}
+	names := append(strs(c.Keys), strs(c.FkAttrs)...)
+	for _, n := range c.Exclusions {
+		if items := n.GetList().GetItems(); len(items) > 0 {
+			names = append(names, items[0].GetIndexElem().GetName())
+		}
+	}
+	return append(names, column)
+}
+
 // partitionBound resolves the expressions of a partition's bounds: their values
 // can be read in the catalog.
 func (r *resolver) partitionBound(b *pg.PartitionBoundSpec) {
 	for _, list := range [][]*pg.Node{b.GetListdatums(), b.GetLowerdatums(), b.GetUpperdatums()} {
 		for _, n := range list {
 			if n.GetPartitionRangeDatum() == nil {
-				r.expressionOnly(n)
+				r.expressionOnly(n, nil)
 			}
 		}
 	}
@@ -244,10 +320,14 @@ func (r *resolver) partitionBound(b *pg.PartitionBoundSpec) {
 // expressionOnly resolves an expression over columns that do not exist yet: just
 // the functions and subqueries in it matter. What it yields is stored, or decides
 // what may be.
-func (r *resolver) expressionOnly(n *pg.Node) {
+func (r *resolver) expressionOnly(n *pg.Node, own *table) {
 	scratch := &rewrite.Statement{}
 	inner := &resolver{catalog: r.catalog, scope: r.scope, path: r.path, session: r.session, st: scratch, depth: r.depth, steps: r.steps}
-	v := inner.expr(n, &queryLevel{from: &namespace{}})
+	in := &queryLevel{from: &namespace{}}
+	if own != nil {
+		in.from = namespaceOf(own)
+	}
+	v := inner.expr(n, in)
 	r.flow(nil, v, "the definition of a table")
 	for _, u := range scratch.Unknown {
 		if u.Code != rewrite.CodeUnknownName || u.SQLState != "42703" {
@@ -295,18 +375,18 @@ func (r *resolver) alterTable(s *pg.AlterTableStmt) {
 			}
 		case pg.AlterTableType_AT_ColumnDefault, pg.AlterTableType_AT_SetExpression:
 			if cmd.Def != nil {
-				r.expressionOnly(cmd.Def)
+				r.expressionOnly(cmd.Def, nil)
 			}
 			continue
 		}
 		switch def := cmd.GetDef().GetNode().(type) {
 		case *pg.Node_ColumnDef:
-			r.constraints(def.ColumnDef.Constraints)
+			r.constraints(def.ColumnDef.Constraints, &table{}, "")
 			if def.ColumnDef.RawDefault != nil {
-				r.expressionOnly(def.ColumnDef.RawDefault)
+				r.expressionOnly(def.ColumnDef.RawDefault, nil)
 			}
 		case *pg.Node_Constraint:
-			r.constraints([]*pg.Node{cmd.Def})
+			r.constraints([]*pg.Node{cmd.Def}, &table{}, "")
 		case *pg.Node_PartitionCmd:
 			r.partitionBound(def.PartitionCmd.Bound)
 			r.alters(def.PartitionCmd.Name)

@@ -64,8 +64,14 @@ func (r *resolver) assign(t *target, name string, v value, location int32) {
 	if column != nil && r.labelled(value{Value: rewrite.Of(column)}) {
 		// A constraint, a length or a trigger may turn down what an expression makes.
 		r.fallible(value{Value: rewrite.Value{Derived: v.Derived}})
+		if !r.fits(v, t.relation.Column(name)) {
+			r.fallible(v)
+		}
 	}
 	into := t.relation.Schema + "." + t.relation.Name + "." + name
+	if t.relation.Temp { // whose constraints the session chose, and may have before it chose the names
+		column = nil
+	}
 	r.st.Flows = append(r.st.Flows, rewrite.Flow{Target: column, Value: v.Value, Into: "column " + into})
 }
 
@@ -74,6 +80,20 @@ func (r *resolver) changes(column *rewrite.TableColumn) {
 	if column != nil {
 		r.st.Changes = append(r.st.Changes, column)
 	}
+}
+
+// fits says whether a column takes every value that v may be: it is of the same
+// type, as long, or of one that can be cast to without failing.
+func (r *resolver) fits(v value, c *ColumnInfo) bool {
+	t := r.catalog.TypeByOID(c.TypeOID)
+	switch {
+	case t == nil:
+		return false
+	case c.Typmod != -1:
+		columns := v.columns()
+		return v.declared == t && len(columns) == 1 && r.typmod(columns[0]) == c.Typmod
+	}
+	return v.declared == t || t.Schema == systemSchema && CastTotal(v.typ, t.Name)
 }
 
 // touch records that a row with this column is written.
@@ -161,7 +181,7 @@ func (r *resolver) onConflict(t *target, c *pg.OnConflictClause, l *queryLevel) 
 		}
 		r.condition(c.Infer.WhereClause, l, "on conflict")
 	}
-	excluded := &table{name: "excluded", columns: excludedColumns(t)}
+	excluded := &table{name: "excluded", columns: r.excludedColumns(t)}
 	in := &queryLevel{outer: l.outer, with: l.with, args: l.args, from: &namespace{
 		tables: append([]*table{excluded}, l.from.tables...), columns: l.from.columns,
 	}}
@@ -171,10 +191,10 @@ func (r *resolver) onConflict(t *target, c *pg.OnConflictClause, l *queryLevel) 
 
 // excludedColumns are the values that an INSERT brought: for a column they are
 // at most as protected as the column itself, and nothing that was stored.
-func excludedColumns(t *target) []column {
+func (r *resolver) excludedColumns(t *target) []column {
 	columns := make([]column, len(t.relation.Columns))
 	for i, c := range t.relation.Columns {
-		columns[i] = column{name: c.Name.Name, value: value{Value: rewrite.Of(&c.TableColumn), exact: true}}
+		columns[i] = column{name: c.Name.Name, value: r.columnValue(c)}
 	}
 	return columns
 }
