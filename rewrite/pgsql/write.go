@@ -1,6 +1,8 @@
 package pgsql
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"sqlveil/rewrite"
@@ -82,18 +84,21 @@ func (r *resolver) changes(column *rewrite.TableColumn) {
 	}
 }
 
-// fits says whether a column takes every value that v may be: it is of the same
-// type, as long, or of one that can be cast to without failing.
+// fits says whether a column takes every value that v may be: those of columns of
+// the same type and length, or of a type that can be cast to its own without failing.
 func (r *resolver) fits(v value, c *ColumnInfo) bool {
 	t := r.catalog.TypeByOID(c.TypeOID)
-	switch {
-	case t == nil:
-		return false
-	case c.Typmod != -1:
-		columns := v.columns()
-		return v.declared == t && len(columns) == 1 && r.typmod(columns[0]) == c.Typmod
+	if t != nil && t.Schema == systemSchema && c.Typmod == -1 && CastTotal(v.typ, t.Name) {
+		return true
 	}
-	return v.declared == t || t.Schema == systemSchema && CastTotal(v.typ, t.Name)
+	return !slices.ContainsFunc(v.Plain, func(s rewrite.Source) bool {
+		rel := r.catalog.RelationByOID(s.Column.Rel)
+		if rel == nil || s.Path != "" {
+			return true
+		}
+		from := rel.Attribute(s.Column.Att)
+		return from == nil || from.TypeOID != c.TypeOID || c.Typmod != -1 && from.Typmod != c.Typmod
+	})
 }
 
 // touch records that a row with this column is written.
