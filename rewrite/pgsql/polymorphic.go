@@ -27,6 +27,11 @@ func returned(name string, args []value) value {
 		} else {
 			out.elements = fields
 		}
+	case name == "array_agg" && len(args) == 1 && strings.HasSuffix(args[0].typ, "vector"): // to it they are arrays
+		out.typ = args[0].typ
+		if out.typ == "tsvector" {
+			out.typ = arrayOf(out.typ)
+		}
 	case name == "array_agg" && len(args) == 1:
 		out.typ, out.elements = arrayOf(args[0].typ), fieldsFrom(out, args[0])
 	case name == "unnest":
