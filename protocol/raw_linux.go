@@ -64,7 +64,7 @@ func (c *Conn) tryRead(fd uintptr) bool {
 	case syscall.EAGAIN:
 		return false
 	default:
-		c.rerr = os.NewSyscallError("read", errno)
+		c.rerr = c.failed("read", errno)
 	}
 	return true
 }
@@ -86,9 +86,17 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 		case syscall.EAGAIN:
 			return false
 		default:
-			c.werr = os.NewSyscallError("write", errno)
+			c.werr = c.failed("write", errno)
 			return true
 		}
 	}
 	return true
+}
+
+// failed is the error of a call in the form that package net gives it.
+func (c *Conn) failed(op string, errno syscall.Errno) error {
+	return &net.OpError{
+		Op: op, Net: c.conn.LocalAddr().Network(), Source: c.conn.LocalAddr(), Addr: c.conn.RemoteAddr(),
+		Err: os.NewSyscallError(op, errno),
+	}
 }
