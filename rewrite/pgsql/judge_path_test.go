@@ -10,16 +10,20 @@ const (
 	typeInt4      = 23
 	typeText      = 25
 	typeTextArray = 1009
+	typeVarchar   = 1043
 	typeJSONB     = 3802
 )
 
 // arrowStep is the step of document -> key.
 func arrowStep(key *tree) ([]string, bool) {
+	if key.name() == "RELABELTYPE" && key.at("arg").oid("consttype") == typeVarchar { // the same bytes
+		key = key.at("arg")
+	}
 	if key.name() != "CONST" || key.flag("constisnull") {
 		return nil, false
 	}
 	switch key.oid("consttype") {
-	case typeText:
+	case typeText, typeVarchar:
 		return []string{memberStep(string(key.at("constvalue").bytes[4:]))}, true
 	case typeInt4:
 		return []string{"[*]"}, true
