@@ -59,9 +59,10 @@ func copyOf(text string) func(ctx context.Context, conn *pgconn.PgConn) (int, er
 	}
 }
 
-// slack is how much more than the baseline is no change for the worse: what
-// depends on when things happen varies.
-var slack = map[string]float64{"instructions": 0.15, "allocations": 0.05, "system calls": 0.30}
+// slack is how much more than the baseline is no change for the worse. The same
+// program takes instructions within a thousandth, but allocates more or less with
+// what its background work finds to do meanwhile.
+var slack = map[string]float64{"instructions": 0.05, "allocations": 0.30, "system calls": 0.30}
 
 // guard counts, and compares with a baseline or replaces it.
 func guard(ctx context.Context, path string, update bool) error {
