@@ -183,7 +183,12 @@ func (j *judge1) chosen(oid uint32, args []lineage) lineage {
 		if len(args) == 0 || args[0].countable() {
 			return lineage{}
 		}
-	case "min", "max", "first_value", "last_value", "any_value":
+	case "min", "max":
+		if !args[0].own { // which of several values it is tells their order: the resolver may withhold it
+			return eitherOf(args[0]).cast()
+		}
+		return eitherOf(args[0])
+	case "first_value", "last_value", "any_value":
 		return eitherOf(args[0])
 	case "mode", "percentile_disc": // WITHIN GROUP (ORDER BY ...): one of the values
 		return eitherOf(args[0], from(args[1:]...)).cast()
