@@ -123,7 +123,7 @@ func (r *resolver) inList(left value, items []*pg.Node, l *queryLevel, clause st
 		}
 		r.use(v, clause)
 	}
-	if sources := left.exactly(); len(sources) > 0 && short {
+	if len(sources) > 0 && short {
 		r.recordAll(sources, rewrite.Use{In: clause, Form: rewrite.FormEqualConstant})
 		return
 	}

@@ -121,7 +121,7 @@ func inDocument(s rewrite.Source) bool { return s.Path != "" }
 // storedValues says whether all values are those of columns as they are stored.
 func storedValues(args []value) bool {
 	for _, a := range args {
-		if !a.exact {
+		if !a.exact || slices.ContainsFunc(a.Plain, inDocument) {
 			return false
 		}
 	}
