@@ -146,15 +146,20 @@ func TestAgainstPgtype(t *testing.T) {
 			t.Parallel()
 			other := pgtype.NewMap()
 			c := Codec{TypeOf(oid, -1), BinaryFormat}
+			// It does not know everything, such as years before Christ.
+			known := generator.Filter(func(text string) bool {
+				_, err := normalized(other, oid, TextFormat, []byte(text))
+				return err == nil
+			})
 			rapid.Check(t, func(t *rapid.T) {
-				text := generator.Draw(t, "text")
+				text := known.Draw(t, "text")
 				value, ok := c.AppendValue(nil, []byte(text))
 				if !ok {
 					t.Fatalf("%q has no value", text)
 				}
 				want, err := normalized(other, oid, TextFormat, []byte(text))
 				if err != nil {
-					t.Skip(err) // outside of what it knows, such as years before Christ
+					t.Fatal(err)
 				}
 				got, err := normalized(other, oid, BinaryFormat, value)
 				if err != nil || !bytes.Equal(got, want) {
