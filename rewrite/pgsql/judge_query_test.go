@@ -119,11 +119,7 @@ func (j *judge1) clauses(f *frame) {
 	j.condition(q.at("havingQual"), f)
 	j.grouped(q.list("groupClause"), f)
 	j.sorted(q.list("sortClause"), f)
-	if q.flag("hasDistinctOn") {
-		j.sorted(q.list("distinctClause"), f)
-	} else {
-		j.distinct(q.list("distinctClause"), f)
-	}
+	j.distinct(q.list("distinctClause"), f)
 	for _, w := range q.list("windowClause") {
 		j.sorted(slices.Concat(w.list("partitionClause"), w.list("orderClause")), f)
 		j.use(j.expr(w.at("startOffset"), f))

@@ -57,7 +57,7 @@ func (r *resolver) selectStmt(s *pg.SelectStmt, l *queryLevel) []column {
 	default:
 		columns = r.plainSelect(s, l)
 	}
-	r.orderBy(s.SortClause, columns, l, "order by")
+	r.orderBy(s.SortClause, columns, l)
 	r.limit(s, l)
 	r.presorted(l)
 	if s.IntoClause != nil {
@@ -217,9 +217,14 @@ func outputNamed(columns []column, name string) (value, bool) {
 	return t.find(name)
 }
 
-// orderBy records ORDER BY and DISTINCT ON: an output column by name or by
-// number, or an expression.
-func (r *resolver) orderBy(nodes []*pg.Node, columns []column, l *queryLevel, clause string) {
+// orderBy records ORDER BY.
+func (r *resolver) orderBy(nodes []*pg.Node, columns []column, l *queryLevel) {
+	r.useOrder(r.sortKeys(nodes, columns, l), "order by")
+}
+
+// sortKeys are what ORDER BY or DISTINCT ON names: output columns by name or by
+// number, or expressions.
+func (r *resolver) sortKeys(nodes []*pg.Node, columns []column, l *queryLevel) []value {
 	values := make([]value, 0, len(nodes))
 	for _, n := range nodes {
 		sort := n.GetSortBy()
@@ -233,7 +238,7 @@ func (r *resolver) orderBy(nodes []*pg.Node, columns []column, l *queryLevel, cl
 		}
 		values = append(values, v)
 	}
-	r.useOrder(values, clause)
+	return values
 }
 
 func (r *resolver) sortKey(n *pg.Node, columns []column, l *queryLevel) value {
@@ -252,7 +257,9 @@ func (r *resolver) distinct(nodes []*pg.Node, columns []column, l *queryLevel) {
 		return
 	}
 	if nodes[0] != nil && nodes[0].Node != nil {
-		r.orderBy(nodes, columns, l, "distinct")
+		for _, v := range r.sortKeys(nodes, columns, l) { // in an order of the server's choice
+			r.use(v, "distinct")
+		}
 		return
 	}
 	for _, c := range columns {
