@@ -97,3 +97,19 @@ func worstClass(a, b masking.Label) *masking.Class {
 		return cmp.Compare(x.Level, y.Level)
 	})
 }
+
+// MostFormerNames bounds how many earlier names of a column are remembered.
+const MostFormerNames = 16
+
+// AddFormerName adds a name to those that a column had before. Of too many it
+// keeps the first, under which the policy may have been written, and the latest.
+// It may change the array behind names.
+func AddFormerName(names []masking.Column, name masking.Column) []masking.Column {
+	if slices.Contains(names, name) {
+		return names
+	}
+	if len(names) == MostFormerNames {
+		names = slices.Delete(names, MostFormerNames/2, MostFormerNames/2+1)
+	}
+	return append(names, name)
+}

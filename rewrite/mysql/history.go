@@ -6,11 +6,8 @@ import (
 	"sync"
 
 	"sqlveil/masking"
+	"sqlveil/rewrite"
 )
-
-// formerNames bounds how many earlier names of a column are remembered: the
-// first and the latest of them.
-const formerNames = 16
 
 // A history numbers tables and columns for as long as this process knows them,
 // and remembers by which names it knew them before, so that a label does not
@@ -158,12 +155,5 @@ func columnBefore(old, rel *Relation, place int) *Column {
 }
 
 func (h *history) remember(key columnKey, was formerName) {
-	names := h.former[key]
-	if slices.Contains(names, was) {
-		return
-	}
-	if len(names) == formerNames {
-		names = slices.Delete(names, formerNames/2, formerNames/2+1)
-	}
-	h.former[key] = append(names, was)
+	h.former[key] = rewrite.AddFormerName(h.former[key], was)
 }

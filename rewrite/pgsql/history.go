@@ -10,13 +10,8 @@ import (
 	"sqlveil/rewrite"
 )
 
-const (
-	// formerNames bounds how many earlier names of a column are remembered: the
-	// first and the latest of them.
-	formerNames = 16
-	// forgetAfter is how long a table is remembered which only a session saw.
-	forgetAfter = time.Hour
-)
+// forgetAfter is how long a table is remembered which only a session saw.
+const forgetAfter = time.Hour
 
 // A history remembers by which names this process knew a column before, so that
 // a label does not come off when the column, its table or its schema is renamed,
@@ -107,14 +102,7 @@ func (h *history) descends(rel *Relation, ancestor uint32) bool {
 
 // remember adds a name to those that a column had.
 func (h *history) remember(key columnKey, name masking.Column) {
-	names := h.former[key]
-	if slices.Contains(names, name) {
-		return
-	}
-	if len(names) == formerNames {
-		names = slices.Delete(names, formerNames/2, formerNames/2+1)
-	}
-	h.former[key] = append(names, name)
+	h.former[key] = rewrite.AddFormerName(h.former[key], name)
 }
 
 // forget drops the relations that are gone.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sqlveil/masking"
+	"sqlveil/rewrite"
 )
 
 // labels lists the labelled columns of some relations, "table.column class".
@@ -209,7 +210,7 @@ func TestHistoryIsBounded(t *testing.T) {
 		h.note(last)
 	}
 	names := last.former[columnKey{FirstUserOID, 1}]
-	if len(names) != formerNames || names[0].Name != "0" || names[formerNames-1].Name != "98" {
+	if len(names) != rewrite.MostFormerNames || names[0].Name != "0" || names[rewrite.MostFormerNames-1].Name != "98" {
 		t.Errorf("%v", names)
 	}
 	h.note(&Catalog{relations: map[uint32]*Relation{}, former: map[columnKey][]masking.Column{}})
