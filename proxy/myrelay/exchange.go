@@ -359,18 +359,28 @@ func (c *conn) kill(ctx context.Context) error {
 // judged passes the command at hand on if the statement that says the same may be
 // sent, and its answer of one packet.
 func (c *conn) judged(ctx context.Context, text string) error {
-	p, err := c.session.Prepare(ctx, text)
-	if err != nil {
-		return c.refuse(err)
-	}
-	a, err := c.begin(p, session.Simple, nil)
-	if err != nil {
-		return c.refuse(err)
-	}
-	if err := c.send(); err != nil {
+	a, err := c.sendAs(ctx, text)
+	if a == nil {
 		return err
 	}
 	return c.short(a)
+}
+
+// sendAs passes the command at hand on as the statement that says the same; a nil
+// answer says that it was refused, or could not be sent.
+func (c *conn) sendAs(ctx context.Context, text string) (*answer, error) {
+	p, err := c.session.Prepare(ctx, text)
+	if err != nil {
+		return nil, c.refuse(err)
+	}
+	a, err := c.begin(p, session.Simple, nil)
+	if err != nil {
+		return nil, c.refuse(err)
+	}
+	if err := c.send(); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // resetConnection deals with COM_RESET_CONNECTION.

@@ -18,15 +18,8 @@ func (c *conn) fieldList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.session.Prepare(ctx, "SHOW COLUMNS FROM "+quoted(list.Table))
-	if err != nil {
-		return c.refuse(err)
-	}
-	a, err := c.begin(p, session.Simple, nil)
-	if err != nil {
-		return c.refuse(err)
-	}
-	if err := c.send(); err != nil {
+	a, err := c.sendAs(ctx, "SHOW COLUMNS FROM "+quoted(list.Table))
+	if a == nil {
 		return err
 	}
 	for {
