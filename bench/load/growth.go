@@ -35,7 +35,7 @@ func (r *report) measureGrowth(ctx context.Context, l *lab, o options) error {
 	if !o.growth {
 		return nil
 	}
-	for _, step := range []func(context.Context, *lab, options) (growth, error){growSessions, growLabels, growTexts, growMisses, growTables} {
+	for _, step := range l.engine.growths {
 		g, err := step(ctx, l, o)
 		if err != nil {
 			return fmt.Errorf("growth: %w", err)
@@ -62,7 +62,7 @@ func grow(ctx context.Context, c contestant, size, sessions int, w work, o optio
 func growSessions(ctx context.Context, l *lab, o options) (growth, error) {
 	g := growth{name: "sessions, prepared"}
 	for _, sessions := range []int{1, 16, 128, 1000} {
-		p, err := grow(ctx, l.masked(), sessions, sessions, work{"sessions", "query", preparedQuery}, o)
+		p, err := grow(ctx, l.masked(), sessions, sessions, work{"sessions", "query", onPostgres(preparedQuery)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -84,8 +84,8 @@ func growLabels(ctx context.Context, l *lab, o options) (growth, error) {
 		if err != nil {
 			return g, err
 		}
-		c := contestant{name: "labels", address: p.Address, user: maskedUser, process: p.Process.Pid}
-		measured, err := grow(ctx, c, labels, growthSessions, work{"labels", "query", maskedSimple}, o)
+		c := contestant{engine: l.engine, name: "labels", address: p.Address, user: maskedUser, process: p.Process.Pid}
+		measured, err := grow(ctx, c, labels, growthSessions, work{"labels", "query", onPostgres(maskedSimple)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -117,8 +117,8 @@ func growTables(ctx context.Context, l *lab, o options) (growth, error) {
 		if err != nil {
 			return g, err
 		}
-		c := contestant{name: "tables", address: p.Address, user: maskedUser, process: p.Process.Pid}
-		measured, err := grow(ctx, c, tables, growthSessions, work{"tables", "query", maskedSimple}, o)
+		c := contestant{engine: l.engine, name: "tables", address: p.Address, user: maskedUser, process: p.Process.Pid}
+		measured, err := grow(ctx, c, tables, growthSessions, work{"tables", "query", onPostgres(maskedSimple)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -137,7 +137,7 @@ func growTexts(ctx context.Context, l *lab, o options) (growth, error) {
 			_, err := conn.Exec(ctx, text).ReadAll()
 			return 1, err
 		}
-		p, err := grow(ctx, l.masked(), size, growthSessions, work{"length", "query", long}, o)
+		p, err := grow(ctx, l.masked(), size, growthSessions, work{"length", "query", onPostgres(long)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -151,7 +151,7 @@ func growTexts(ctx context.Context, l *lab, o options) (growth, error) {
 func growMisses(ctx context.Context, l *lab, o options) (growth, error) {
 	g := growth{name: "plan cache: 0 prepared, 1 other literals, 2 another shape"}
 	for i, run := range []func(context.Context, *pgconn.PgConn) (int, error){preparedQuery, simpleQuery, newShape} {
-		p, err := grow(ctx, l.masked(), i, growthSessions, work{"misses", "query", run}, o)
+		p, err := grow(ctx, l.masked(), i, growthSessions, work{"misses", "query", onPostgres(run)}, o)
 		if err != nil {
 			return g, err
 		}

@@ -26,18 +26,20 @@ type count struct {
 	value float64
 }
 
-// counted are the works of the guard: enough of each for what the program does
-// besides to be little of it.
-var counted = []struct {
+// A counted is a work of the guard: enough of it for what the program does besides
+// to be little of it.
+type counted struct {
 	name string
 	runs int
-	run  func(ctx context.Context, conn *pgconn.PgConn) (int, error)
-}{
-	{"query, simple", 3000, simpleQuery},
-	{"query, extended", 3000, extendedQuery},
-	{"query, prepared", 3000, preparedQuery},
-	{"row, text", 1, rowsOf("SELECT * FROM customers LIMIT 100000")},
-	{"row, COPY", 1, copyOf("COPY (SELECT * FROM customers LIMIT 100000) TO STDOUT")},
+	run  func(ctx context.Context, conn client) (int, error)
+}
+
+var countedPostgres = []counted{
+	{"query, simple", 3000, onPostgres(simpleQuery)},
+	{"query, extended", 3000, onPostgres(extendedQuery)},
+	{"query, prepared", 3000, onPostgres(preparedQuery)},
+	{"row, text", 1, onPostgres(rowsOf("SELECT * FROM customers LIMIT 100000"))},
+	{"row, COPY", 1, onPostgres(copyOf("COPY (SELECT * FROM customers LIMIT 100000) TO STDOUT"))},
 }
 
 // rowsOf reads the result of a query.
@@ -65,10 +67,14 @@ func copyOf(text string) func(ctx context.Context, conn *pgconn.PgConn) (int, er
 var slack = map[string]float64{"instructions": 0.05, "allocations": 0.30, "system calls": 0.30}
 
 // guard counts, and compares with a baseline or replaces it.
-func guard(ctx context.Context, path string, update bool) error {
-	counts, err := countAll(ctx)
-	if err != nil {
-		return err
+func guard(ctx context.Context, measured []*engine, path string, update bool) error {
+	var counts []count
+	for _, e := range measured {
+		c, err := countAll(ctx, e)
+		if err != nil {
+			return err
+		}
+		counts = append(counts, c...)
 	}
 	if update {
 		var text strings.Builder
@@ -116,26 +122,26 @@ func readBaseline(path string) (map[string]float64, error) {
 }
 
 // countAll makes every count as the user with masks.
-func countAll(ctx context.Context) (counts []count, err error) {
-	l := new(lab)
+func countAll(ctx context.Context, e *engine) (counts []count, err error) {
+	l := &lab{engine: e}
 	defer l.close()
 	if err := l.startServer(ctx); err != nil {
 		return nil, err
 	}
-	p, err := l.startProxy(l.program, "spool", policy)
+	p, err := l.startProxy(l.program, "spool", l.engine.policy)
 	if err != nil {
 		return nil, err
 	}
-	empty, err := l.instructions(ctx, func(context.Context, *pgconn.PgConn) (int, error) { return 1, nil }, 1)
+	empty, err := l.instructions(ctx, func(context.Context, client) (int, error) { return 1, nil }, 1)
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range counted {
-		allocations, err := countDuring(ctx, p, w.run, w.runs, func() (func() (float64, error), error) { return allocationsOf(p) })
+	for _, w := range e.counted {
+		allocations, err := l.countDuring(ctx, p, w.run, w.runs, func() (func() (float64, error), error) { return allocationsOf(p) })
 		if err != nil {
 			return nil, fmt.Errorf("%s: allocations: %w", w.name, err)
 		}
-		calls, err := countDuring(ctx, p, w.run, w.runs, func() (func() (float64, error), error) { return l.systemCallsOf(p) })
+		calls, err := l.countDuring(ctx, p, w.run, w.runs, func() (func() (float64, error), error) { return l.systemCallsOf(p) })
 		if err != nil {
 			return nil, fmt.Errorf("%s: system calls: %w", w.name, err)
 		}
@@ -153,8 +159,8 @@ func countAll(ctx context.Context) (counts []count, err error) {
 
 // session runs a work some times on a connection of its own and returns the
 // units.
-func session(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, *pgconn.PgConn) (int, error), runs int) (units float64, err error) {
-	conns, err := connect(ctx, contestant{address: p.Address, user: maskedUser}, 1)
+func (l *lab) session(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, client) (int, error), runs int) (units float64, err error) {
+	conns, err := connect(ctx, contestant{engine: l.engine, address: p.Address, user: maskedUser}, 1)
 	if err != nil {
 		return 0, err
 	}
@@ -171,15 +177,15 @@ func session(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context
 
 // countDuring starts a count, does a work, and returns what was counted for each
 // unit.
-func countDuring(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, *pgconn.PgConn) (int, error), runs int, start func() (func() (float64, error), error)) (float64, error) {
-	if _, err := session(ctx, p, run, 1); err != nil { // what is done once
+func (l *lab) countDuring(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, client) (int, error), runs int, start func() (func() (float64, error), error)) (float64, error) {
+	if _, err := l.session(ctx, p, run, 1); err != nil { // what is done once
 		return 0, err
 	}
 	stop, err := start()
 	if err != nil {
 		return 0, err
 	}
-	units, err := session(ctx, p, run, runs)
+	units, err := l.session(ctx, p, run, runs)
 	total, serr := stop()
 	return total / units, errors.Join(err, serr)
 }
@@ -245,17 +251,17 @@ type executed struct{ total, units float64 }
 // instructions counts those of a proxy that does a work and nothing else, on
 // valgrind's machine.
 // https://valgrind.org/docs/manual/cg-manual.html
-func (l *lab) instructions(ctx context.Context, run func(context.Context, *pgconn.PgConn) (int, error), runs int) (e executed, err error) {
+func (l *lab) instructions(ctx context.Context, run func(context.Context, client) (int, error), runs int) (e executed, err error) {
 	file, script := filepath.Join(l.directory, "cachegrind"), filepath.Join(l.directory, "counted")
 	text := fmt.Sprintf("#!/bin/sh\nGOMAXPROCS=1 exec valgrind -q --tool=cachegrind --cache-sim=no --cachegrind-out-file=%s %s \"$@\"\n", file, l.program)
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		return e, err
 	}
-	p, err := l.startProxy(script, "spool", policy)
+	p, err := l.startProxy(script, "spool", l.engine.policy)
 	if err != nil {
 		return e, err
 	}
-	e.units, err = session(ctx, p, run, runs)
+	e.units, err = l.session(ctx, p, run, runs)
 	if err := errors.Join(err, p.Stop()); err != nil {
 		return e, err
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"sqlveil/proxy/proxytest"
 )
 
 // A contestant is a way to the database.
 type contestant struct {
+	engine  *engine
 	name    string
 	address string
 	user    string
@@ -22,7 +22,8 @@ type contestant struct {
 
 // A lab is a database with all contestants in front of it.
 type lab struct {
-	server      *proxytest.PostgreSQLServer
+	engine      *engine
+	server      server
 	directory   string
 	program     string // sqlveil
 	peers       []*peer
@@ -35,8 +36,8 @@ type lab struct {
 const mostSessions = 2500
 
 // startLab starts everything. What it started before something failed is ended.
-func startLab(ctx context.Context) (l *lab, err error) {
-	l = new(lab)
+func startLab(ctx context.Context, e *engine) (l *lab, err error) {
+	l = &lab{engine: e}
 	defer func() {
 		if err != nil {
 			l.close()
@@ -45,10 +46,8 @@ func startLab(ctx context.Context) (l *lab, err error) {
 	if err := l.startServer(ctx); err != nil {
 		return nil, err
 	}
-	l.contestants = []contestant{{name: "direct", address: l.server.Addr(), user: clearUser}}
-	for _, start := range []func(directory, target string) (*peer, error){
-		startPgBouncer, startHAProxy, floor("go-copy"), floor("go-frame"), floor("go-mask"),
-	} {
+	l.contestants = []contestant{{engine: e, name: "direct", address: l.server.Addr(), user: clearUser}}
+	for _, start := range e.peers {
 		p, err := start(l.directory, l.server.Addr())
 		if err != nil {
 			return nil, err
@@ -58,7 +57,7 @@ func startLab(ctx context.Context) (l *lab, err error) {
 		}
 		l.peers = append(l.peers, p)
 		l.contestants = append(l.contestants, contestant{
-			name: p.name, address: p.address, user: clearUser, process: p.process(),
+			engine: e, name: p.name, address: p.address, user: clearUser, process: p.process(),
 			forRows: p.name == "go-frame" || p.name == "go-mask",
 		})
 	}
@@ -67,10 +66,7 @@ func startLab(ctx context.Context) (l *lab, err error) {
 
 // startServer starts the database and builds the program.
 func (l *lab) startServer(ctx context.Context) (err error) {
-	if l.server, err = proxytest.StartPostgreSQL(proxytest.WithSetting("max_connections", strconv.Itoa(mostSessions))); err != nil {
-		return err
-	}
-	if err := fill(ctx, l.server); err != nil {
+	if l.server, err = l.engine.start(ctx); err != nil {
 		return err
 	}
 	if l.directory, err = os.MkdirTemp("", "sqlveil-load-"); err != nil {
@@ -86,12 +82,12 @@ func (l *lab) startServer(ctx context.Context) (err error) {
 // startProxies starts sqlveil with each durability that is compared.
 func (l *lab) startProxies() error {
 	for _, durability := range []string{"classified", "spool"} {
-		p, err := l.startProxy(l.program, durability, policy)
+		p, err := l.startProxy(l.program, durability, l.engine.policy)
 		if err != nil {
 			return err
 		}
 		add := func(name, user string) {
-			l.contestants = append(l.contestants, contestant{name: name, address: p.Address, user: user, process: p.Process.Pid})
+			l.contestants = append(l.contestants, contestant{engine: l.engine, name: name, address: p.Address, user: user, process: p.Process.Pid})
 		}
 		if durability == "spool" {
 			add("sqlveil, masked, spool", maskedUser)
@@ -109,7 +105,7 @@ func (l *lab) startProxy(program, durability, policy string) (*proxytest.Sqlveil
 	if err != nil {
 		return nil, err
 	}
-	site := proxytest.Site{Server: l.server.Addr(), Catalog: "sqlveil", Policy: policy, Durability: durability}
+	site := proxytest.Site{Protocol: l.engine.protocol, Server: l.server.Addr(), Catalog: "sqlveil", Policy: policy, Durability: durability}
 	config, err := site.Write(dir)
 	if err != nil {
 		return nil, err

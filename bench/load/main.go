@@ -18,8 +18,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -46,6 +48,7 @@ func main() {
 	length := flag.Duration("soak", 0, "let sessions come and go for so long instead")
 	baseline := flag.String("guard", "", "count what a busy machine does not change, and compare with this file instead")
 	update := flag.Bool("update", false, "with -guard: replace the file")
+	which := flag.String("engine", "", "measure in front of this one alone: postgresql")
 	floor := flag.String("floor", "", "be this floor: relay -listen to -target; for the program itself")
 	target := flag.String("target", "", "see -floor")
 	flag.Parse()
@@ -54,16 +57,17 @@ func main() {
 		o = short
 	}
 	o.soak = *length
-	err := error(nil)
+	measured, err := chosen(*which)
 	switch {
+	case err != nil: // said below
 	case *floor != "":
 		err = beFloor(*floor, *target)
 	case *baseline != "":
-		err = guard(ctx, *baseline, *update)
+		err = guard(ctx, measured, *baseline, *update)
 	case o.soak > 0:
 		err = soak(ctx, o)
 	default:
-		err = compare(ctx, o, *out)
+		err = compareAll(ctx, measured, o, *out)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
@@ -71,9 +75,34 @@ func main() {
 	}
 }
 
+// chosen is the engine of this name, or all of them in the order of their names.
+func chosen(name string) ([]*engine, error) {
+	if e, ok := engines[name]; ok {
+		return []*engine{e}, nil
+	}
+	if name != "" {
+		return nil, fmt.Errorf("no engine is called %q", name)
+	}
+	var all []*engine
+	for _, name := range slices.Sorted(maps.Keys(engines)) {
+		all = append(all, engines[name])
+	}
+	return all, nil
+}
+
+// compareAll measures in front of each engine.
+func compareAll(ctx context.Context, measured []*engine, o options, out string) error {
+	for _, e := range measured {
+		if err := compare(ctx, e, o, out); err != nil {
+			return fmt.Errorf("%s: %w", e.name, err)
+		}
+	}
+	return nil
+}
+
 // compare measures everything and reports it.
-func compare(ctx context.Context, o options, out string) error {
-	l, err := startLab(ctx)
+func compare(ctx context.Context, e *engine, o options, out string) error {
+	l, err := startLab(ctx, e)
 	if err != nil {
 		return err
 	}

@@ -5,11 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"sqlveil/proxy/proxytest"
 )
 
 // A measurement is what one contestant did in one round.
@@ -33,34 +28,32 @@ func (m measurement) percentile(p int) float64 {
 }
 
 // connect opens sessions that have everything prepared.
-func connect(ctx context.Context, c contestant, sessions int) (conns []*pgconn.PgConn, err error) {
+func connect(ctx context.Context, c contestant, sessions int) (conns []client, err error) {
 	for range sessions {
-		conn, err := pgx.Connect(ctx, proxytest.PostgresDSN(c.address, c.user, database))
+		conn, err := c.engine.login(ctx, c)
 		if err != nil {
 			leave(ctx, conns)
 			return nil, err
 		}
-		conns = append(conns, conn.PgConn())
-		for name, text := range map[string]string{plainName: plainText, maskedName: maskedText} {
-			if _, err := conn.PgConn().Prepare(ctx, name, text, nil); err != nil {
-				leave(ctx, conns)
-				return nil, err
-			}
+		conns = append(conns, conn)
+		if err := c.engine.prepare(ctx, conn); err != nil {
+			leave(ctx, conns)
+			return nil, err
 		}
 	}
 	return conns, nil
 }
 
 // leave closes sessions.
-func leave(ctx context.Context, conns []*pgconn.PgConn) {
+func leave(ctx context.Context, conns []client) {
 	for _, conn := range conns {
-		_ = conn.Close(ctx) // it is over either way
+		_ = conn.leave(ctx) // it is over either way
 	}
 }
 
 // measure does a work on all connections at once for a while, in each at least
 // once.
-func measure(ctx context.Context, c contestant, conns []*pgconn.PgConn, w work, length time.Duration) (m measurement, err error) {
+func measure(ctx context.Context, c contestant, conns []client, w work, length time.Duration) (m measurement, err error) {
 	return timed(c, len(conns), func(i int, until time.Time, done func(units int, took time.Duration)) error {
 		for {
 			begun := time.Now()
@@ -81,14 +74,14 @@ func logins(ctx context.Context, c contestant, clients int, length time.Duration
 	return timed(c, clients, func(_ int, until time.Time, done func(units int, took time.Duration)) error {
 		for time.Now().Before(until) {
 			begun := time.Now()
-			conn, err := pgx.Connect(ctx, proxytest.PostgresDSN(c.address, c.user, database))
+			conn, err := c.engine.login(ctx, c)
 			if err != nil {
 				return err
 			}
-			if _, err := simpleQuery(ctx, conn.PgConn()); err != nil {
+			if _, err := c.engine.short.run(ctx, conn); err != nil {
 				return err
 			}
-			if err := conn.Close(ctx); err != nil {
+			if err := conn.leave(ctx); err != nil {
 				return err
 			}
 			done(1, time.Since(begun))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 
 // A report gathers what was measured, in the order of its tables.
 type report struct {
+	engine *engine
 	head   []string // what it was measured on
 	idle   []idle
 	small  []table // one for each work and number of sessions
@@ -69,19 +71,18 @@ func middle(values []float64) float64 {
 
 // newReport notes what everything runs on.
 func newReport(ctx context.Context, l *lab) (*report, error) {
-	var version string
-	conn, err := l.server.Connect(ctx, database)
+	conn, err := l.engine.login(ctx, l.contestants[0])
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close(ctx)
-	if err := conn.QueryRow(ctx, "SHOW server_version").Scan(&version); err != nil {
+	version, err := conn.ask(ctx, l.engine.version)
+	if err := errors.Join(err, conn.leave(ctx)); err != nil {
 		return nil, err
 	}
-	r := &report{head: []string{
+	r := &report{engine: l.engine, head: []string{
 		fmt.Sprintf("%s, commit %s", time.Now().UTC().Format("2006-01-02 15:04 UTC"), firstLine("git", "rev-parse", "--short", "HEAD")),
 		fmt.Sprintf("%d cores of %s, Linux %s, load average before %s", runtime.NumCPU(), processor(), firstLine("uname", "-r"), loadAverage()),
-		fmt.Sprintf("PostgreSQL %s, %s", version, runtime.Version()),
+		fmt.Sprintf("%s %s, %s", l.engine.title, version, runtime.Version()),
 	}}
 	for _, p := range l.peers {
 		if p.name == "pgbouncer" || p.name == "haproxy" {
@@ -126,7 +127,7 @@ func (r *report) write(directory string) error {
 	if directory == "" {
 		return nil
 	}
-	name := filepath.Join(directory, "postgresql-"+time.Now().UTC().Format("20060102-1504"))
+	name := filepath.Join(directory, r.engine.name+"-"+time.Now().UTC().Format("20060102-1504"))
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (r *report) write(directory string) error {
 
 func (r *report) markdown() string {
 	var b strings.Builder
-	b.WriteString("# What sqlveil costs\n\n")
+	fmt.Fprintf(&b, "# What sqlveil costs in front of %s\n\n", r.engine.title)
 	for _, line := range append(r.head, "load average behind "+loadAverage()) {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}

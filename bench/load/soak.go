@@ -19,7 +19,7 @@ const soakGrowth = 1.2
 
 // soak lets sessions come and go and watches the proxy's memory.
 func soak(ctx context.Context, o options) error {
-	l, err := startLab(ctx)
+	l, err := startLab(ctx, &postgresql)
 	if err != nil {
 		return err
 	}

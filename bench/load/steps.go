@@ -42,8 +42,8 @@ func (r *report) measureIdle(ctx context.Context, l *lab, o options) error {
 // measureSmall measures the small queries.
 func (r *report) measureSmall(ctx context.Context, l *lab, o options) error {
 	for _, sessions := range o.sessions {
-		tables := make([]table, len(small))
-		for i, w := range small {
+		tables := make([]table, len(l.engine.small))
+		for i, w := range l.engine.small {
 			tables[i] = newTable(w, sessions)
 		}
 		for range o.rounds {
@@ -63,7 +63,7 @@ func (r *report) measureSmall(ctx context.Context, l *lab, o options) error {
 
 // measureLarge measures the large results, one at a time.
 func (r *report) measureLarge(ctx context.Context, l *lab, o options) error {
-	for _, w := range large {
+	for _, w := range l.engine.large {
 		r.large = append(r.large, newTable(w, 1))
 	}
 	for range o.rounds {

@@ -9,26 +9,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A work is something to measure.
-type work struct {
-	name, unit string
-	// run does it once on a connection and returns how many units that were.
-	run func(ctx context.Context, conn *pgconn.PgConn) (int, error)
-}
-
 // small are the works of one small query.
 var small = []work{
-	{"one row by key, simple", "query", simpleQuery},
-	{"one row by key, extended", "query", extendedQuery},
-	{"one row by key, prepared", "query", preparedQuery},
-	{"one row by key with masked columns, prepared", "query", preparedMasked},
+	{"one row by key, simple", "query", onPostgres(simpleQuery)},
+	{"one row by key, extended", "query", onPostgres(extendedQuery)},
+	{"one row by key, prepared", "query", onPostgres(preparedQuery)},
+	{"one row by key with masked columns, prepared", "query", onPostgres(preparedMasked)},
 }
 
 // large are the works of one large result.
 var large = []work{
-	{"rows of 8 columns, text", "row", textRows},
-	{"rows of 8 columns, binary", "row", binaryRows},
-	{"rows of 8 columns, COPY", "row", copyRows},
+	{"rows of 8 columns, text", "row", onPostgres(textRows)},
+	{"rows of 8 columns, binary", "row", onPostgres(binaryRows)},
+	{"rows of 8 columns, COPY", "row", onPostgres(copyRows)},
 }
 
 // Statements that every worker prepares.
