@@ -189,9 +189,9 @@ func (d *decision) inner(st *Statement) {
 	if st.Effect.Declare != "" {
 		d.plan.Effect.Cursor = plan
 	}
+	d.plan.Persons = append(d.plan.Persons, plan.Persons...)
 	if !st.Inert {
 		d.plan.Objects = append(d.plan.Objects, plan.Objects...)
-		d.plan.Persons = append(d.plan.Persons, plan.Persons...)
 	}
 	// A plan shows no data, but for the counts of ANALYZE and the result of a
 	// function that the server works out while planning.

@@ -673,6 +673,30 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+// A statement that is refused, or that only speaks of another one, is on record with
+// the person whom it asks for.
+func TestPersonsAskedFor(t *testing.T) {
+	r := newRig(t)
+	hasher := auditlog.NewSubjectHasher(chain.Key{1})
+	want := hasher.Key("person", []byte("7"))
+	conn := r.connect("analyst", func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol })
+	for sql, kind := range map[string]auditlog.Kind{
+		"SELECT name FROM person WHERE id = 7 AND mobile LIKE '138%'":          auditlog.QueryRefuse,
+		"EXPLAIN SELECT name FROM person WHERE id = 7":                         auditlog.QueryBegin,
+		"PREPARE asked AS SELECT name FROM person WHERE id = 7":                auditlog.QueryBegin,
+		"BEGIN; DECLARE asked CURSOR FOR SELECT name FROM person WHERE id = 7": auditlog.QueryBegin,
+	} {
+		_, err := conn.Exec(soon(t), sql)
+		if (err != nil) != (kind == auditlog.QueryRefuse) {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		events := r.audit.of(kind)
+		if got := events[len(events)-1].Subjects; got.Count != 1 || got.Keys[0] != want {
+			t.Errorf("%s: %+v on record", sql, got)
+		}
+	}
+}
+
 // maxNamed is how many persons the record of a statement names.
 const maxNamed = 200
 

@@ -106,6 +106,7 @@ func (s *Session) recordRefusal(text string, p *Prepared, why *Refusal) {
 	e.Reset()
 	q := &Query{plan: plan, message: s.message, sub: sub, length: len(text)}
 	q.describe(e, p)
+	s.namePersons(q, p, nil)
 	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
 	e.Result.SQLState = StateOf(why)
 	q.sub = 1           // the text is refused as a whole
