@@ -37,7 +37,8 @@ const smallRest = 4 << 10
 // while there is nothing else to do.
 //
 // Either buffer is borrowed when the first byte arrives and given back when the
-// last one is gone, so a connection that waits holds none.
+// last one is gone, so a connection that waits holds none. It is a small one until
+// there is more than it holds.
 type Conn struct {
 	// WriteTimeout ends a write that makes no progress for about as long. Zero
 	// means never. Set it before the first write.
@@ -53,7 +54,9 @@ type Conn struct {
 	out    *Conn                 // flushed before c waits
 	in     []byte                // what has been read and not been consumed is in[r:]
 	r      int                   // how much of in is consumed
+	filled int                   // how much was in it when the last of it was consumed
 	pend   []byte                // what has been written and not been flushed
+	sent   int                   // how much was flushed the last time
 	rerr   error                 // what tryRead failed with
 	unsent []byte                // what tryWrite has to write
 	werr   error                 // the first failure to write; sticks
@@ -124,19 +127,24 @@ func (c *Conn) fill(idle bool) error {
 		return c.await()
 	default:
 		if c.in == nil {
-			c.in = borrow()
+			c.in = borrow(c.filled)
 		}
 		n, err := c.conn.Read(c.in[len(c.in):cap(c.in)])
-		return c.filled(n, err)
+		return c.took(n, err)
 	}
 }
 
-// makeRoom gives the input buffer back when there is nothing in it, and moves
-// what is in it to the front when that is little or the buffer full.
+// makeRoom gives the input buffer back when there is nothing in it, takes a wide
+// one for what does not end in a small one, and moves what is in it to the front
+// when that is little or the buffer full.
 func (c *Conn) makeRoom() {
 	switch rest := len(c.in) - c.r; {
+	case c.in == nil:
 	case rest == 0:
+		c.filled = len(c.in)
 		c.release()
+	case cap(c.in) == smallSize && len(c.in) > smallSize/2:
+		c.in, c.r = widen(c.in, c.r), 0
 	case c.r > 0 && (rest < smallRest || len(c.in) == cap(c.in)):
 		c.in = c.in[:copy(c.in, c.in[c.r:])]
 		c.r = 0
@@ -177,12 +185,12 @@ func (c *Conn) await() error {
 	if n == 0 {
 		return err
 	}
-	c.in = append(borrow(), c.lead[0])
+	c.in = append(borrow(c.filled), c.lead[0])
 	return nil
 }
 
-// filled accounts for n bytes read behind those in the buffer.
-func (c *Conn) filled(n int, err error) error {
+// took accounts for n bytes read behind those in the buffer.
+func (c *Conn) took(n int, err error) error {
 	c.in = c.in[:len(c.in)+n]
 	if n > 0 {
 		return nil
@@ -192,13 +200,8 @@ func (c *Conn) filled(n int, err error) error {
 
 // Write gathers p, or writes it straight on when it is long.
 func (c *Conn) Write(p []byte) (int, error) {
-	if c.pend != nil && len(p) > cap(c.pend)-len(c.pend) {
-		if err := c.Flush(); err != nil {
-			return 0, err
-		}
-	}
-	if c.werr != nil {
-		return 0, c.werr
+	if err := c.makeSpace(len(p)); err != nil {
+		return 0, err
 	}
 	if len(c.pend) == 0 && len(p) >= straightSize {
 		if err := c.send(p); err != nil {
@@ -207,7 +210,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if c.pend == nil {
-		c.pend = borrow()
+		c.pend = borrow(max(c.sent, len(p)))
 	}
 	c.pend = append(c.pend, p...)
 	return len(p), nil
@@ -217,22 +220,29 @@ func (c *Conn) Write(p []byte) (int, error) {
 // to and hand to Commit, with room for n more if that is possible without
 // growing. Nothing else may be written in between.
 func (c *Conn) Reserve(n int) ([]byte, error) {
-	if c.pend != nil && n > cap(c.pend)-len(c.pend) {
-		if err := c.Flush(); err != nil {
-			return nil, err
-		}
+	if err := c.makeSpace(2 * n); err != nil { // what is appended may be longer than what it is made of
+		return nil, err
 	}
-	if c.werr != nil {
-		return nil, c.werr
-	}
-	if c.pend == nil {
-		if n > BufferSize {
-			c.pend = BorrowLarge()
-		} else {
-			c.pend = borrow()
-		}
+	switch {
+	case c.pend == nil && n > BufferSize:
+		c.pend = BorrowLarge()
+	case c.pend == nil:
+		c.pend = borrow(max(c.sent, 2*n))
 	}
 	return c.pend, nil
+}
+
+// makeSpace makes room for n more bytes to be flushed if there is none: in a wide
+// buffer, or by flushing. It fails when a write has failed.
+func (c *Conn) makeSpace(n int) error {
+	switch {
+	case c.pend == nil || n <= cap(c.pend)-len(c.pend):
+	case cap(c.pend) == smallSize && n <= BufferSize-smallSize:
+		c.pend = widen(c.pend, 0)
+	default:
+		return c.Flush()
+	}
+	return c.werr
 }
 
 // Commit makes what Reserve returned, with something appended, what waits to be
@@ -260,6 +270,7 @@ func (c *Conn) Flush() error {
 	if len(c.pend) > 0 && c.werr == nil {
 		c.werr = c.send(c.pend)
 	}
+	c.sent = len(c.pend)
 	giveBack(c.pend)
 	c.pend = nil
 	return c.werr

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -462,6 +463,55 @@ func TestConnSteadyStateDoesNotAllocate(t *testing.T) {
 	})
 	if allocs > 0 {
 		t.Errorf("%v allocations per exchange", allocs)
+	}
+}
+
+// TestConnHoldsWhatItNeeds exchanges messages of several sizes and looks at the
+// buffers that a Conn holds in the middle of each.
+func TestConnHoldsWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	for name, pair := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ours, theirs := pair(t)
+			c := NewConn(ours)
+			for _, step := range []struct{ size, held int }{
+				{100, smallSize},
+				{smallSize * 3, BufferSize}, // in a second read
+				{smallSize * 3, BufferSize}, // in the first, as the one before was long
+				{100, BufferSize},
+				{100, smallSize},
+			} {
+				exchange(t, c, theirs, step.size, step.held)
+			}
+		})
+	}
+}
+
+// exchange sends a message of a size to c and the same back, and expects c to hold
+// buffers of another.
+func exchange(t *testing.T, c *Conn, theirs net.Conn, size, held int) {
+	t.Helper()
+	message := bytes.Repeat([]byte("m"), size)
+	go theirs.Write(message)
+	got, err := c.Peek(size)
+	if err != nil || !bytes.Equal(got, message) {
+		t.Fatalf("%d bytes: got %d, %v", size, len(got), err)
+	}
+	for piece := range slices.Chunk(got, 1000) {
+		if _, err := c.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cap(c.in) != held || cap(c.pend) != held {
+		t.Errorf("%d bytes: buffers of %d and %d, want %d", size, cap(c.in), cap(c.pend), held)
+	}
+	c.Skip(size)
+	answer := make([]byte, size)
+	done := make(chan error, 1)
+	go func() { _, err := io.ReadFull(theirs, answer); done <- err }()
+	if err := errors.Join(c.Flush(), <-done); err != nil || !bytes.Equal(answer, message) {
+		t.Fatalf("%d bytes came back wrong: %v", size, err)
 	}
 }
 

@@ -48,7 +48,7 @@ func transfer(trap, fd uintptr, p []byte) (int, syscall.Errno) {
 // it borrowed.
 func (c *Conn) tryRead(fd uintptr) bool {
 	if c.in == nil {
-		c.in = borrow()
+		c.in = borrow(c.filled)
 	}
 	n, errno := transfer(syscall.SYS_READ, fd, c.in[len(c.in):cap(c.in)])
 	if errno == 0 && n > 0 {
