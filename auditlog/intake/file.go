@@ -64,16 +64,23 @@ func Open(path string, size int) (r *Ring, found Recovered, err error) {
 }
 
 // fill writes zeros, so that every block is there before the pages are used: a
-// full disk shows here and not as a fault later.
+// full disk shows here and not as a fault later. It writes in pieces, since what
+// is allocated here would stay with the process for minutes.
 func fill(file *os.File, size int) error {
 	if err := file.Truncate(0); err != nil {
 		return err
 	}
-	if _, err := file.WriteAt(make([]byte, size), 0); err != nil {
-		return err
+	zeros := make([]byte, min(size, fillPiece))
+	for at := 0; at < size; at += len(zeros) {
+		if _, err := file.WriteAt(zeros[:min(size-at, len(zeros))], int64(at)); err != nil {
+			return err
+		}
 	}
 	return file.Sync()
 }
+
+// fillPiece is how many bytes fill writes at a time.
+const fillPiece = 1 << 20
 
 func (r *Ring) recover() (found Recovered, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
