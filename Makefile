@@ -14,6 +14,9 @@
 # make guard     instructions, allocations and system calls of a query and of a
 #                row, compared with bench/baseline.txt
 # make regress   PostgreSQL's own regression files, directly and through the proxy
+# make my-regress  the tests that come with MariaDB, directly and through the proxy:
+#                text, prepared, with cursors, and those of the C API; MYSQL=directory: those of
+#                a MySQL server that is unpacked there with its mysql-testsuite; FILES=regexp
 # make audit-soak  the audit log: KILLS (1000) deaths of the process that writes it and of
 #                the proxy under pgbench, then questions to RECORDS (10000000) records
 # make judge     the lineage of 100,000 statements and more against the server's own
@@ -38,7 +41,7 @@ KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress judge versions canary mycanary soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress my-regress judge versions canary mycanary soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -99,6 +102,10 @@ guard:
 regress:
 	@.ci/install test
 	go run ./bench/regress
+
+my-regress:
+	@.ci/install my-regress
+	go run ./bench/myregress $(if $(MYSQL),-mysql $(MYSQL)) $(if $(FILES),-files '$(FILES)')
 
 judge:
 	@.ci/install judge

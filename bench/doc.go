@@ -13,6 +13,7 @@
 //	               latency, throughput, memory, and what grows with what; -soak
 //	               for hours; -guard for counts that a busy machine does not change
 //	bench/regress  PostgreSQL's own regression files, directly and through sqlveil
+//	bench/myregress  the tests that come with MariaDB and MySQL, directly and through sqlveil
 //	bench/canary   statements of a generator and of sqlsmith for PostgreSQL, looking
 //	               for what roles with masks may not see and not learn
 //	bench/mycanary  generated statements for MariaDB, looking for what roles with masks may not learn

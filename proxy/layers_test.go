@@ -44,6 +44,7 @@ var layers = map[string][]string{
 	"bench/load":                 {"*"},
 	"bench/canary":               {"*"},
 	"bench/mycanary":             {"*"},
+	"bench/myregress":            {"*"},
 	"bench/regress":              {"*"},
 }
 

@@ -99,7 +99,7 @@ func (s *MariaDBServer) Start() error {
 	}
 	for attempt := 0; ; attempt++ {
 		if s.Port == 0 {
-			if s.Port, err = freePort(); err != nil {
+			if s.Port, err = FreePort(); err != nil {
 				return err
 			}
 		}

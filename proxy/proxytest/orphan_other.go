@@ -4,5 +4,5 @@ package proxytest
 
 import "syscall"
 
-// orphanless is Linux's: elsewhere a child outlives a process that is killed.
-func orphanless() *syscall.SysProcAttr { return nil }
+// Orphanless is Linux's: elsewhere a child outlives a process that is killed.
+func Orphanless() *syscall.SysProcAttr { return nil }

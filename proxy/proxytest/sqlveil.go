@@ -83,7 +83,7 @@ func StartSqlveil(program, config string, environment []string, args ...string) 
 	s := &Sqlveil{cmd: exec.Command(program, append([]string{"serve", "-c", config}, args...)...), ended: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), environment...)
 	s.cmd.Stderr = &s.log
-	s.cmd.SysProcAttr = orphanless()
+	s.cmd.SysProcAttr = Orphanless()
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
