@@ -8,8 +8,9 @@
 # make race      the tests of what runs concurrently, with the race detector
 # make fuzz      every fuzz test for FUZZTIME (10s)
 # make bench     what sqlveil costs, beside PgBouncer, HAProxy and relays that only
-#                copy: ten minutes, a table and a chart in bench/results
-# make bench-short   the same in three minutes, printed only
+#                copy: ten minutes for PostgreSQL and five for MariaDB, a table and a
+#                chart of each in bench/results; ENGINE=mariadb or postgresql for one alone
+# make bench-short   the same in five minutes, printed only
 # make micro     the benchmarks of single parts, with their allocations
 # make guard     instructions, allocations and system calls of a query and of a
 #                row, compared with bench/baseline.txt
@@ -37,6 +38,7 @@ FUZZTIME    = 10s
 CANARIES    = 100000
 MYCANARIES  = 100000
 SOAKTIME    = 10m
+ENGINE      =
 KILLS       = 1000
 RECORDS     = 10000000
 
@@ -85,11 +87,11 @@ fuzz:
 
 bench:
 	@.ci/install bench
-	go run ./bench/load -out bench/results
+	go run ./bench/load -engine "$(ENGINE)" -out bench/results
 
 bench-short:
 	@.ci/install bench
-	go run ./bench/load -short
+	go run ./bench/load -engine "$(ENGINE)" -short
 
 micro:
 	@.ci/install test
@@ -97,7 +99,7 @@ micro:
 
 guard:
 	@.ci/install bench
-	go run ./bench/load -guard bench/baseline.txt
+	go run ./bench/load -engine "$(ENGINE)" -guard bench/baseline.txt
 
 regress:
 	@.ci/install test

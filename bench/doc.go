@@ -6,7 +6,7 @@
 //
 //	go test -run '^$' -bench . -count 6 ./bench | benchstat -
 //
-// Two programs measure the whole, in front of a PostgreSQL that they start:
+// Programs measure the whole, in front of servers that they start:
 //
 //	bench/load     the same work directly, through sqlveil, through PgBouncer and
 //	               HAProxy and through the floors, in turn: processor time,

@@ -11,11 +11,18 @@ import (
 // pays at least on this machine.
 type Floor func(client, server net.Conn)
 
-// Floors are the relays by name.
-var Floors = map[string]Floor{
-	"go-copy":  copyBoth,
-	"go-frame": func(client, server net.Conn) { framed(client, server, false) },
-	"go-mask":  func(client, server net.Conn) { framed(client, server, true) },
+// Floors are the relays by wire and name.
+var Floors = map[string]map[string]Floor{
+	"postgres": {
+		"go-copy":  copyBoth,
+		"go-frame": func(client, server net.Conn) { framed(client, server, func(b []byte) int { return walk(b, false) }) },
+		"go-mask":  func(client, server net.Conn) { framed(client, server, func(b []byte) int { return walk(b, true) }) },
+	},
+	"mysql": {
+		"go-copy":  copyBoth,
+		"go-frame": func(client, server net.Conn) { framed(client, server, new(packets).walk) },
+		"go-mask":  func(client, server net.Conn) { framed(client, server, (&packets{mask: true}).walk) },
+	},
 }
 
 // bufferSize is what sqlveil reads at a time.
@@ -60,15 +67,15 @@ func copyThrough(to, from net.Conn) {
 	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, bufferSize)) // either may leave
 }
 
-// framed copies, walks every message of the server, and, if it is to mask,
-// overwrites the third cell of every DataRow in place, all but its last four bytes.
-func framed(client, server net.Conn, mask bool) {
+// framed copies, and lets every message of the server be walked: walk is given
+// what has come and returns where the last complete message in it ends.
+func framed(client, server net.Conn, walk func(data []byte) (end int)) {
 	both(client, server, copyThrough, func(to, from net.Conn) {
 		buffer := make([]byte, bufferSize)
 		kept := 0 // bytes of a message that is not complete
 		for {
 			n, err := from.Read(buffer[kept:])
-			whole := walk(buffer[:kept+n], mask)
+			whole := walk(buffer[:kept+n])
 			if whole == 0 && kept+n == len(buffer) {
 				buffer = append(buffer, make([]byte, len(buffer))...)
 			}
@@ -80,8 +87,8 @@ func framed(client, server net.Conn, mask bool) {
 	})
 }
 
-// walk goes through complete messages, masks their DataRows if it is to, and
-// returns where they end.
+// walk goes through complete messages of PostgreSQL, masks the third cell of their
+// DataRows if it is to, and returns where they end.
 func walk(data []byte, mask bool) (end int) {
 	for end+5 <= len(data) {
 		size := 1 + int32At(data[end+1:])
@@ -102,12 +109,17 @@ func maskThird(cells []byte) {
 		size := max(0, int32At(cells)) // NULL is -1
 		cell := cells[4:min(len(cells), 4+size)]
 		if column == 2 {
-			for i := range max(0, len(cell)-4) {
-				cell[i] = '*'
-			}
+			overwrite(cell)
 			return
 		}
 		cells = cells[4+len(cell):]
+	}
+}
+
+// overwrite masks a cell in place: all but its last four bytes.
+func overwrite(cell []byte) {
+	for i := range max(0, len(cell)-4) {
+		cell[i] = '*'
 	}
 }
 

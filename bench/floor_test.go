@@ -1,11 +1,13 @@
 package bench
 
 import (
+	"bytes"
 	"net"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"sqlveil/bench/myclient"
 	"sqlveil/proxy/proxytest"
 )
 
@@ -21,7 +23,7 @@ func TestFloorsRelay(t *testing.T) {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 1)
-		go func() { ended <- ServeFloor(socket, server.Addr(), Floors[name]) }()
+		go func() { ended <- ServeFloor(socket, server.Addr(), Floors["postgres"][name]) }()
 		conn, err := pgx.Connect(t.Context(), proxytest.PostgresDSN(socket.Addr().String(), "floor", "postgres"))
 		if err != nil {
 			t.Fatal(err)
@@ -34,6 +36,45 @@ func TestFloorsRelay(t *testing.T) {
 			t.Errorf("%s: %q, %d, %v, want %q", name, got, rows, err, want)
 		}
 		conn.Close(t.Context())
+		socket.Close()
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestFloorsRelayMySQL(t *testing.T) {
+	server := proxytest.MariaDB(t)
+	if err := server.AddUser(t.Context(), "floor"); err != nil {
+		t.Fatal(err)
+	}
+	const query = "SELECT 1, seq, '13800138000' FROM mysql.seq_1_to_1000"
+	for name, want := range map[string]string{"go-copy": "13800138000", "go-frame": "13800138000", "go-mask": "*******8000"} {
+		socket, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- ServeFloor(socket, server.Addr(), Floors["mysql"][name]) }()
+		conn, err := myclient.Open(socket.Addr().String(), "floor", "mysql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last []byte
+		conn.Row = func(row []byte) { last = append(last[:0], row...) }
+		statement, err := conn.Prepare(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, run := range map[string]func() (int, error){
+			"text": func() (int, error) { return conn.Query(query) }, "binary": func() (int, error) { return conn.Execute(statement) },
+		} {
+			rows, err := run()
+			if err != nil || rows != 1000 || !bytes.HasSuffix(last, []byte(want)) {
+				t.Errorf("%s, %s: %d rows, the last %q, %v; want %q", name, kind, rows, last, err, want)
+			}
+		}
+		conn.Close()
 		socket.Close()
 		if err := <-ended; err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -45,6 +45,7 @@ var layers = map[string][]string{
 	"bench/canary":               {"*"},
 	"bench/mycanary":             {"*"},
 	"bench/myregress":            {"*"},
+	"bench/myclient":             {"protocol", "protocol/mywire", "proxy/proxytest"},
 	"bench/regress":              {"*"},
 }
 

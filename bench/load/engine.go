@@ -22,7 +22,7 @@ type engine struct {
 }
 
 // engines are all of them, by their name.
-var engines = map[string]*engine{postgresql.name: &postgresql}
+var engines = map[string]*engine{postgresql.name: &postgresql, mariadb.name: &mariadb}
 
 // A server is a running database.
 type server interface {
@@ -43,4 +43,6 @@ type work struct {
 	name, unit string
 	// run does it once in a session and returns how many units that were.
 	run func(ctx context.Context, conn client) (int, error)
+	// whole, where run is nil, is a program that does it in sessions of its own.
+	whole func(ctx context.Context, c contestant, sessions int) (measurement, error)
 }

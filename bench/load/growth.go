@@ -62,7 +62,7 @@ func grow(ctx context.Context, c contestant, size, sessions int, w work, o optio
 func growSessions(ctx context.Context, l *lab, o options) (growth, error) {
 	g := growth{name: "sessions, prepared"}
 	for _, sessions := range []int{1, 16, 128, 1000} {
-		p, err := grow(ctx, l.masked(), sessions, sessions, work{"sessions", "query", onPostgres(preparedQuery)}, o)
+		p, err := grow(ctx, l.masked(), sessions, sessions, work{name: "sessions", unit: "query", run: onPostgres(preparedQuery)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -85,7 +85,7 @@ func growLabels(ctx context.Context, l *lab, o options) (growth, error) {
 			return g, err
 		}
 		c := contestant{engine: l.engine, name: "labels", address: p.Address, user: maskedUser, process: p.Process.Pid}
-		measured, err := grow(ctx, c, labels, growthSessions, work{"labels", "query", onPostgres(maskedSimple)}, o)
+		measured, err := grow(ctx, c, labels, growthSessions, work{name: "labels", unit: "query", run: onPostgres(maskedSimple)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -118,7 +118,7 @@ func growTables(ctx context.Context, l *lab, o options) (growth, error) {
 			return g, err
 		}
 		c := contestant{engine: l.engine, name: "tables", address: p.Address, user: maskedUser, process: p.Process.Pid}
-		measured, err := grow(ctx, c, tables, growthSessions, work{"tables", "query", onPostgres(maskedSimple)}, o)
+		measured, err := grow(ctx, c, tables, growthSessions, work{name: "tables", unit: "query", run: onPostgres(maskedSimple)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -137,7 +137,7 @@ func growTexts(ctx context.Context, l *lab, o options) (growth, error) {
 			_, err := conn.Exec(ctx, text).ReadAll()
 			return 1, err
 		}
-		p, err := grow(ctx, l.masked(), size, growthSessions, work{"length", "query", onPostgres(long)}, o)
+		p, err := grow(ctx, l.masked(), size, growthSessions, work{name: "length", unit: "query", run: onPostgres(long)}, o)
 		if err != nil {
 			return g, err
 		}
@@ -151,7 +151,7 @@ func growTexts(ctx context.Context, l *lab, o options) (growth, error) {
 func growMisses(ctx context.Context, l *lab, o options) (growth, error) {
 	g := growth{name: "plan cache: 0 prepared, 1 other literals, 2 another shape"}
 	for i, run := range []func(context.Context, *pgconn.PgConn) (int, error){preparedQuery, simpleQuery, newShape} {
-		p, err := grow(ctx, l.masked(), i, growthSessions, work{"misses", "query", onPostgres(run)}, o)
+		p, err := grow(ctx, l.masked(), i, growthSessions, work{name: "misses", unit: "query", run: onPostgres(run)}, o)
 		if err != nil {
 			return g, err
 		}

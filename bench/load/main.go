@@ -1,6 +1,7 @@
 // Load compares the same work done directly and through sqlveil, through
 // PgBouncer and HAProxy where they are installed, and through the floors of
-// package bench, in turns: every contestant in every round.
+// package bench, in turns: every contestant in every round. It does so in front of
+// PostgreSQL and of MariaDB, there with sysbench.
 //
 // It starts everything itself. A figure is the median over the rounds; a ratio is
 // the median of the ratios to go-copy, a relay that only copies bytes, of each
@@ -48,8 +49,9 @@ func main() {
 	length := flag.Duration("soak", 0, "let sessions come and go for so long instead")
 	baseline := flag.String("guard", "", "count what a busy machine does not change, and compare with this file instead")
 	update := flag.Bool("update", false, "with -guard: replace the file")
-	which := flag.String("engine", "", "measure in front of this one alone: postgresql")
+	which := flag.String("engine", "", "measure in front of this one alone: postgresql or mariadb")
 	floor := flag.String("floor", "", "be this floor: relay -listen to -target; for the program itself")
+	wire := flag.String("wire", "", "see -floor")
 	target := flag.String("target", "", "see -floor")
 	flag.Parse()
 	o := long
@@ -61,7 +63,7 @@ func main() {
 	switch {
 	case err != nil: // said below
 	case *floor != "":
-		err = beFloor(*floor, *target)
+		err = beFloor(*wire, *floor, *target)
 	case *baseline != "":
 		err = guard(ctx, measured, *baseline, *update)
 	case o.soak > 0:

@@ -31,10 +31,10 @@ func (p *peer) stop() {
 	_ = p.cmd.Wait()         // killed
 }
 
-// floor starts this program as a floor.
-func floor(name string) func(directory, target string) (*peer, error) {
+// floor starts this program as a floor for a wire.
+func floor(wire, name string) func(directory, target string) (*peer, error) {
 	return func(_, target string) (*peer, error) {
-		p := &peer{name: name, cmd: exec.Command(os.Args[0], "-floor", name, "-target", target)}
+		p := &peer{name: name, cmd: exec.Command(os.Args[0], "-floor", name, "-wire", wire, "-target", target)}
 		out, err := p.cmd.StdoutPipe()
 		if err != nil {
 			return nil, err
@@ -53,13 +53,13 @@ func floor(name string) func(directory, target string) (*peer, error) {
 }
 
 // beFloor relays until it is killed. Its first line of output is its address.
-func beFloor(name, target string) error {
+func beFloor(wire, name, target string) error {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	fmt.Println(socket.Addr())
-	return bench.ServeFloor(socket, target, bench.Floors[name])
+	return bench.ServeFloor(socket, target, bench.Floors[wire][name])
 }
 
 const pgbouncerConfig = `[databases]

@@ -16,12 +16,12 @@ var postgresql = engine{
 	start:   startPostgres,
 	version: "SHOW server_version",
 	peers: []func(directory, target string) (*peer, error){
-		startPgBouncer, startHAProxy, floor("go-copy"), floor("go-frame"), floor("go-mask"),
+		startPgBouncer, startHAProxy, floor("postgres", "go-copy"), floor("postgres", "go-frame"), floor("postgres", "go-mask"),
 	},
 	login:   loginPostgres,
 	prepare: preparePostgres,
 	small:   small, large: large,
-	short:   work{"one row by key", "query", onPostgres(simpleQuery)},
+	short:   work{name: "one row by key", unit: "query", run: onPostgres(simpleQuery)},
 	growths: []func(context.Context, *lab, options) (growth, error){growSessions, growLabels, growTexts, growMisses, growTables},
 	counted: countedPostgres,
 }

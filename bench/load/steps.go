@@ -84,13 +84,20 @@ func measureAll(ctx context.Context, c contestant, tables []table, length time.D
 	}
 	defer leave(ctx, conns)
 	for i := range tables {
-		m, err := measure(ctx, c, conns, tables[i].work, length)
+		m, err := measureOne(ctx, c, conns, tables[i].work, length)
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", tables[i].work.name, c.name, err)
 		}
 		tables[i].add(c, m)
 	}
 	return nil
+}
+
+func measureOne(ctx context.Context, c contestant, conns []client, w work, length time.Duration) (measurement, error) {
+	if w.whole != nil {
+		return w.whole(ctx, c, len(conns))
+	}
+	return measure(ctx, c, conns, w, length)
 }
 
 // measureLogins measures sessions that are short.

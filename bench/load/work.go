@@ -11,17 +11,17 @@ import (
 
 // small are the works of one small query.
 var small = []work{
-	{"one row by key, simple", "query", onPostgres(simpleQuery)},
-	{"one row by key, extended", "query", onPostgres(extendedQuery)},
-	{"one row by key, prepared", "query", onPostgres(preparedQuery)},
-	{"one row by key with masked columns, prepared", "query", onPostgres(preparedMasked)},
+	{name: "one row by key, simple", unit: "query", run: onPostgres(simpleQuery)},
+	{name: "one row by key, extended", unit: "query", run: onPostgres(extendedQuery)},
+	{name: "one row by key, prepared", unit: "query", run: onPostgres(preparedQuery)},
+	{name: "one row by key with masked columns, prepared", unit: "query", run: onPostgres(preparedMasked)},
 }
 
 // large are the works of one large result.
 var large = []work{
-	{"rows of 8 columns, text", "row", onPostgres(textRows)},
-	{"rows of 8 columns, binary", "row", onPostgres(binaryRows)},
-	{"rows of 8 columns, COPY", "row", onPostgres(copyRows)},
+	{name: "rows of 8 columns, text", unit: "row", run: onPostgres(textRows)},
+	{name: "rows of 8 columns, binary", unit: "row", run: onPostgres(binaryRows)},
+	{name: "rows of 8 columns, COPY", unit: "row", run: onPostgres(copyRows)},
 }
 
 // Statements that every worker prepares.

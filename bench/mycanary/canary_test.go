@@ -52,7 +52,7 @@ func controls(t *testing.T, l *lab) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer c.net.Close()
+				defer c.conn.Transport().Close()
 				if err := way.send(c, "SELECT "+column+" FROM person"); err != nil {
 					t.Fatal(err)
 				}

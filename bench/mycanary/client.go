@@ -2,14 +2,10 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha1"
-	"fmt"
-	"net"
 	"time"
 
-	"sqlveil/protocol"
+	"sqlveil/bench/myclient"
 	"sqlveil/protocol/mywire"
-	"sqlveil/proxy/proxytest"
 )
 
 // capabilities are what a client offers: the oldest protocol in use, where all
@@ -25,7 +21,6 @@ const patience = 30 * time.Second
 
 // A client is a session that keeps every byte of the answers.
 type client struct {
-	net    net.Conn
 	conn   *mywire.Conn
 	answer []byte // the packets of the answer, without their headers
 	rows   int
@@ -33,61 +28,15 @@ type client struct {
 }
 
 func dial(addr, user, database string) (*client, error) {
-	nc, err := net.Dial("tcp", addr)
+	conn, err := myclient.Dial(addr, user, database, capabilities)
 	if err != nil {
 		return nil, err
 	}
-	c := &client{net: nc, conn: mywire.NewConn(protocol.NewConn(nc))}
-	if err := c.login(user, database); err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("log in as %s: %w", user, err)
-	}
-	return c, nil
-}
-
-func (c *client) login(user, database string) error {
-	p, err := c.conn.Packet(maxReply)
-	if err != nil {
-		return err
-	}
-	greeting, err := mywire.DecodeGreeting(p.Body)
-	if err != nil {
-		return err
-	}
-	hello := mywire.Login{
-		Capabilities: capabilities, MaxPacket: maxReply, Collation: 45, User: []byte(user), Database: []byte(database),
-		Response: scramble(greeting.Challenge, proxytest.Password(user)), Plugin: "mysql_native_password",
-	}
-	body, err := hello.Append(nil)
-	if err != nil {
-		return err
-	}
-	if err := c.write(body); err != nil {
-		return err
-	}
-	h, err := c.next()
-	if err != nil {
-		return err
-	}
-	if mywire.ReplyOf(h) != mywire.ReplyOK {
-		return fmt.Errorf("answer %q", c.answer)
-	}
-	return nil
-}
-
-// scramble answers the challenge of mysql_native_password.
-func scramble(challenge []byte, password string) []byte {
-	once := sha1.Sum([]byte(password))
-	twice := sha1.Sum(once[:])
-	mix := sha1.Sum(append(bytes.Clone(challenge), twice[:]...))
-	for i := range mix {
-		mix[i] ^= once[i]
-	}
-	return mix[:]
+	return &client{conn: conn}, nil
 }
 
 func (c *client) write(body []byte) error {
-	if err := c.net.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.conn.Transport().SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
 	if err := c.conn.Write(body); err != nil {

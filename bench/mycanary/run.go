@@ -61,7 +61,7 @@ func (l *lab) run(ctx context.Context, seed uint64, statements int) (*tally, err
 	}
 	defer func() {
 		for _, c := range r.sessions {
-			c.net.Close()
+			c.conn.Transport().Close()
 		}
 	}()
 	for _, u := range users {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,14 +22,15 @@ type MariaDBServer struct {
 	Directory string // data directory, and where its unix socket is
 	Authority *Authority
 
-	account account
-	process *process
+	account   account
+	process   *process
+	arguments []string // of whoever started it
 }
 
 // MariaDB returns the test binary's server, started when the first test asks.
 func MariaDB(t TB) *MariaDBServer {
 	t.Helper()
-	server, err := sharedMariaDB.get("", StartMariaDB)
+	server, err := sharedMariaDB.get("", func() (*MariaDBServer, error) { return StartMariaDB() })
 	if err != nil {
 		t.Fatalf("MariaDB for this test: %v", err)
 	}
@@ -37,9 +39,10 @@ func MariaDB(t TB) *MariaDBServer {
 
 var sharedMariaDB shared[*MariaDBServer]
 
-// StartMariaDB starts a server, to be ended by Close. The environment variable
-// SQLVEIL_MARIADB_BIN names the directory of its programs.
-func StartMariaDB() (*MariaDBServer, error) {
+// StartMariaDB starts a server, to be ended by Close; its arguments come behind our
+// own and prevail. The environment variable SQLVEIL_MARIADB_BIN names the directory
+// of its programs.
+func StartMariaDB(arguments ...string) (*MariaDBServer, error) {
 	run, err := serverAccount("mysql")
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func StartMariaDB() (*MariaDBServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &MariaDBServer{Directory: dir, account: run}
+	s := &MariaDBServer{Directory: dir, account: run, arguments: arguments}
 	err = run.run(dir, install, "--no-defaults", "--datadir="+dir, "--tmpdir="+dir, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=8M")
 	if err == nil {
@@ -103,13 +106,15 @@ func (s *MariaDBServer) Start() error {
 				return err
 			}
 		}
-		s.process, err = startProcess(s.Directory, "KILL", s.account, program, "--no-defaults",
+		s.process, err = startProcess(s.Directory, "KILL", s.account, slices.Concat([]string{
+			program, "--no-defaults",
 			// A server that starts removes what it takes for its own leftovers from tmpdir.
-			"--datadir="+s.Directory, "--tmpdir="+s.Directory, "--socket="+s.Socket(), "--pid-file="+filepath.Join(s.Directory, "pid"),
-			"--port="+strconv.Itoa(s.Port), "--bind-address=127.0.0.1", "--skip-name-resolve",
+			"--datadir=" + s.Directory, "--tmpdir=" + s.Directory, "--socket=" + s.Socket(), "--pid-file=" + filepath.Join(s.Directory, "pid"),
+			"--port=" + strconv.Itoa(s.Port), "--bind-address=127.0.0.1", "--skip-name-resolve",
 			"--character-set-server=utf8mb4", "--local-infile=1", "--max-allowed-packet=64M", "--max-connections=300",
 			"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=8M", "--sync-binlog=0",
-			"--performance-schema=1", "--ssl-cert=server.crt", "--ssl-key=server.key", "--ssl-ca=ca.crt")
+			"--performance-schema=1", "--ssl-cert=server.crt", "--ssl-key=server.key", "--ssl-ca=ca.crt",
+		}, s.arguments)...)
 		if err != nil {
 			return err
 		}
