@@ -7,6 +7,7 @@ func benchmarkAppend(b *testing.B, d Durability, strict bool) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		e := sample()
+		e.Origin = AppendOrigin(nil, e)
 		for pb.Next() {
 			e.Kind, e.Ref = QueryBegin, 0
 			seq, err := l.Append(e, strict)
@@ -28,9 +29,11 @@ func BenchmarkStatementStrict(b *testing.B) { benchmarkAppend(b, Classified, tru
 
 func BenchmarkEncode(b *testing.B) {
 	e := sample()
+	e.Origin = AppendOrigin(nil, e)
+	var body []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		e.buf = appendBody(e.buf[:0], e)
+		body = appendBody(body[:0], e)
 	}
-	b.SetBytes(int64(len(e.buf)))
+	b.SetBytes(int64(len(body)))
 }

@@ -34,7 +34,11 @@ func appendBody(dst []byte, e *Event) []byte {
 	dst = append(dst, `"kind":`...)
 	dst = appendString(dst, string(e.Kind), maxString)
 	dst = appendUint(dst, `,"ref":`, e.Ref)
-	dst = e.from.append(dst, e)
+	if e.Origin != nil {
+		dst = append(dst, e.Origin...)
+	} else {
+		dst = AppendOrigin(dst, e)
+	}
 	dst = appendStatement(dst, &e.Statement)
 	dst = appendObjects(dst, e.Objects)
 	dst = appendDecision(dst, &e.Decision)
@@ -44,17 +48,12 @@ func appendBody(dst []byte, e *Event) []byte {
 	return appendDetail(dst, e.Detail)
 }
 
-// append appends what says where an event comes from. It is encoded again only
-// when it has changed; comparing strings that are the same ones costs little.
-func (o *origin) append(dst []byte, e *Event) []byte {
-	if o.session != e.Session || o.who != e.Who || o.why != e.Why || o.database != e.Database {
-		o.session, o.who, o.why, o.database = e.Session, e.Who, e.Why, e.Database
-		o.text = appendSession(o.text[:0], &e.Session)
-		o.text = appendWho(o.text, &e.Who)
-		o.text = appendWhy(o.text, &e.Why)
-		o.text = appendDatabase(o.text, &e.Database)
-	}
-	return append(dst, o.text...)
+// AppendOrigin appends what says where an event comes from, for Event.Origin.
+func AppendOrigin(dst []byte, e *Event) []byte {
+	dst = appendSession(dst, &e.Session)
+	dst = appendWho(dst, &e.Who)
+	dst = appendWhy(dst, &e.Why)
+	return appendDatabase(dst, &e.Database)
 }
 
 func appendSession(dst []byte, s *Session) []byte {

@@ -57,7 +57,7 @@ func (k Kind) always() bool {
 
 // An Event is one record before the log numbers, chains and stores it. Zero
 // values are left out of the record. An Event is meant to be filled again and
-// again by one session, slices included: [Log.Append] keeps nothing of it.
+// again, slices included: [Log.Append] keeps nothing of it.
 type Event struct {
 	Kind      Kind
 	Time      time.Time // zero: the moment of Append
@@ -74,18 +74,9 @@ type Event struct {
 	Gap       Gap
 	Detail    []Detail // what the other groups have no field for, in this order
 
-	buf  []byte // the encoded body, kept so that Append allocates nothing
-	from origin // what the session's fields looked like the last time
-}
-
-// origin is the part of a record that stays the same through a session, with
-// its encoding.
-type origin struct {
-	session  Session
-	who      Who
-	why      Why
-	database Database
-	text     []byte
+	// Origin is what [AppendOrigin] made of Session, Who, Why and Database, for all
+	// records of a session to share. Nil: they are encoded anew.
+	Origin []byte
 }
 
 // Session is the connection a record belongs to.
@@ -193,7 +184,6 @@ func (e *Event) Reset() {
 		Decision: Decision{Masks: e.Decision.Masks[:0]},
 		Subjects: Subjects{Keys: e.Subjects.Keys[:0]},
 		Detail:   e.Detail[:0],
-		buf:      e.buf,
-		from:     e.from,
+		Origin:   e.Origin,
 	}
 }

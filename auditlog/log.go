@@ -217,9 +217,20 @@ func (l *Log) Append(e *Event, strict bool) (seq uint64, err error) {
 	if at.IsZero() {
 		at = l.options.now()
 	}
-	e.buf = appendBody(e.buf[:0], e)
-	return l.append(at, e.buf, l.waits(e.Kind, strict), e.Kind.Outcome())
+	body := bodies.Get().(*[]byte)
+	*body = appendBody((*body)[:0], e)
+	seq, err = l.append(at, *body, l.waits(e.Kind, strict), e.Kind.Outcome())
+	if cap(*body) <= largestKept {
+		bodies.Put(body)
+	}
+	return seq, err
 }
+
+// bodies are encoded events, kept for their memory.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// largestKept is how long an encoded event may be that is kept.
+const largestKept = 16 << 10
 
 // waits decides whether a record must be on the disk before Append returns.
 func (l *Log) waits(kind Kind, strict bool) bool {

@@ -329,9 +329,8 @@ func (l *Log) rouse(now bool) {
 // the one who makes it, so what does not fit stays owed.
 func (w *writer) pay() {
 	for len(w.owed) > 0 {
-		e := &w.owed[0]
-		e.buf = appendBody(e.buf[:0], e)
-		if _, err := w.log.ring.Load().Put(w.log.options.now().UnixMicro(), e.buf); err != nil {
+		body := appendBody(nil, &w.owed[0])
+		if _, err := w.log.ring.Load().Put(w.log.options.now().UnixMicro(), body); err != nil {
 			return
 		}
 		w.owed = w.owed[1:]

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,7 +70,12 @@ type memory struct {
 func (m *memory) Append(e *auditlog.Event, _ bool) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.events = append(m.events, *e)
+	kept := *e // whose slices are used again
+	kept.Objects = slices.Clone(e.Objects)
+	kept.Decision.Masks = slices.Clone(e.Decision.Masks)
+	kept.Subjects.Keys = slices.Clone(e.Subjects.Keys)
+	kept.Detail = slices.Clone(e.Detail)
+	m.events = append(m.events, kept)
 	return uint64(len(m.events)), nil
 }
 

@@ -4,35 +4,60 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"sync"
 	"time"
 
 	"sqlveil/auditlog"
 	"sqlveil/rewrite"
 )
 
-// record appends an event that belongs to no statement.
-func (s *Session) record(e *auditlog.Event, kind auditlog.Kind, strict bool) error {
-	e.Reset()
-	return s.append(e, kind, strict)
+// An origin is what records of a session have in common. It does not change.
+type origin struct {
+	session  auditlog.Session
+	who      auditlog.Who
+	database auditlog.Database
+	text     []byte // the same, encoded, where that is worth it
 }
 
-// append puts an event on record. Its number is in lastSeq afterwards, which
-// only the up side reads.
-func (s *Session) append(e *auditlog.Event, kind auditlog.Kind, strict bool) error {
+// copy returns a copy to change, which has no text.
+func (o *origin) copy() *origin {
+	return &origin{session: o.session, who: o.who, database: o.database}
+}
+
+// encode makes the text of an origin that many records will have.
+func (o *origin) encode() {
+	o.text = auditlog.AppendOrigin(nil, &auditlog.Event{Session: o.session, Who: o.who, Database: o.database})
+}
+
+// events are those that no session is filling. A session has none while it is idle.
+var events = sync.Pool{New: func() any { return new(auditlog.Event) }}
+
+// event returns an event to fill, for append or drop.
+func (s *Session) event(o *origin) *auditlog.Event {
+	e := events.Get().(*auditlog.Event)
+	e.Session, e.Who, e.Database, e.Origin = o.session, o.who, o.database, o.text
+	return e
+}
+
+// drop gives back an event that is not to be used any more.
+func drop(e *auditlog.Event) {
+	e.Reset()
+	events.Put(e)
+}
+
+// append puts an event on record, after which it must not be used any more, and
+// returns its number.
+func (s *Session) append(e *auditlog.Event, kind auditlog.Kind, strict bool) (seq uint64, err error) {
+	defer drop(e)
 	e.Kind = kind
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
-	seq, err := s.options.Audit.Append(e, strict)
-	if err != nil {
+	if seq, err = s.options.Audit.Append(e, strict); err != nil {
 		s.options.Metrics.AuditErrors.Add(1)
 		s.Log.Error().Err(err).Str("kind", string(kind)).Msg("the audit log cannot be written")
-		return err
 	}
-	if e == &s.begin {
-		s.lastSeq = seq
-	}
-	return nil
+	return seq, err
 }
 
 // describe fills in what is known of a statement before it is sent.
@@ -64,9 +89,9 @@ func (q *Query) describe(e *auditlog.Event, p *Prepared) {
 	}
 }
 
-// seal adds the original text to the record that begins, encrypted for the
-// auditors. It stands for all statements of a text and goes with the first.
-func (s *Session) seal(q *Query, text string) (err error) {
+// seal adds the original text to the record that begins a statement, encrypted for
+// the auditors. It stands for all statements of a text and goes with the first.
+func (s *Session) seal(e *auditlog.Event, q *Query, text string) (err error) {
 	if s.sealer == nil || q.sub > 1 {
 		return nil
 	}
@@ -75,7 +100,7 @@ func (s *Session) seal(q *Query, text string) (err error) {
 		s.Log.Error().Err(err).Msg("the original text cannot be encrypted")
 		return err
 	}
-	s.begin.Statement.Sealed = s.sealed
+	e.Statement.Sealed = s.sealed
 	return nil
 }
 
@@ -102,27 +127,25 @@ func (s *Session) recordRefusal(text string, p *Prepared, why *Refusal) {
 	} else {
 		p = &Prepared{Text: text}
 	}
-	e := &s.begin
-	e.Reset()
+	e := s.event(s.origin.Load())
 	q := &Query{plan: plan, message: s.message, sub: sub, length: len(text)}
 	q.describe(e, p)
-	s.namePersons(q, p, nil)
+	s.namePersons(e, q, p, nil)
 	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
 	e.Result.SQLState = StateOf(why)
-	q.sub = 1           // the text is refused as a whole
-	_ = s.seal(q, text) // logged; the refusal goes on record without it
+	q.sub = 1              // the text is refused as a whole
+	_ = s.seal(e, q, text) // logged; the refusal goes on record without it
 	s.append(e, auditlog.QueryRefuse, true)
 }
 
 // RefuseMessage puts a refused message that has no text on record and returns why.
 func (s *Session) RefuseMessage(why *Refusal) error {
 	s.options.Metrics.Refused.Add(1)
-	e := &s.begin
-	e.Reset()
+	e := s.event(s.origin.Load())
 	e.Statement.ID = s.message
 	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
 	e.Result.SQLState = StateOf(why)
-	if err := s.append(e, auditlog.QueryRefuse, true); err != nil {
+	if _, err := s.append(e, auditlog.QueryRefuse, true); err != nil {
 		return auditRefusal()
 	}
 	return why

@@ -15,7 +15,7 @@ type Query struct {
 	plan    *rewrite.Plan
 	begun   time.Time
 	ref     uint64
-	role    string
+	origin  *origin
 	open    bool
 	message uint64
 	sub     int
@@ -47,21 +47,12 @@ func (s *Session) NextMessage() { s.message++ }
 // sent then.
 func (s *Session) Begin(p *Prepared, i int, how string, bound Persons) (*Query, error) {
 	q := &Query{
-		plan: p.plans[i], begun: time.Now(), role: s.role.Name(), open: s.role.SeesAll(),
+		plan: p.plans[i], begun: time.Now(), origin: s.origin.Load(), open: s.role.SeesAll(),
 		message: s.message, sub: i + 1, how: how, length: len(p.Text),
 	}
-	e := &s.begin
-	e.Reset()
-	e.Time = q.begun
-	q.describe(e, p)
-	s.namePersons(q, p, bound)
-	if err := s.seal(q, p.Text); err != nil {
+	if err := s.recordBegin(q, p, bound); err != nil {
 		return nil, auditRefusal()
 	}
-	if err := s.append(e, auditlog.QueryBegin, q.strict()); err != nil {
-		return nil, auditRefusal()
-	}
-	q.ref = s.lastSeq
 	s.options.Metrics.Statements.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,6 +65,20 @@ func (s *Session) Begin(p *Prepared, i int, how string, bound Persons) (*Query, 
 		s.names.will(q.ticket, c)
 	}
 	return q, nil
+}
+
+// recordBegin puts the begin of a statement on record.
+func (s *Session) recordBegin(q *Query, p *Prepared, bound Persons) (err error) {
+	e := s.event(q.origin)
+	e.Time = q.begun
+	q.describe(e, p)
+	s.namePersons(e, q, p, bound)
+	if err := s.seal(e, q, p.Text); err != nil {
+		drop(e)
+		return err
+	}
+	q.ref, err = s.append(e, auditlog.QueryBegin, q.strict())
+	return err
 }
 
 // renames is what a statement does to the session's names.
@@ -119,10 +124,8 @@ func (s *Session) End(q *Query, o Outcome) {
 	if !ok {
 		m.Failed.Add(1)
 	}
-	e := &s.end
-	e.Reset()
+	e := s.event(q.origin)
 	e.Ref = q.ref
-	e.Who.Role = q.role
 	e.Statement = auditlog.Statement{
 		ID: q.message, Sub: q.sub, Protocol: q.how, Command: string(q.plan.Kind), Fingerprint: q.plan.Fingerprint,
 	}
@@ -169,8 +172,7 @@ func (s *Session) Failed(p *Prepared, state string) {
 	}
 	s.options.Metrics.Failed.Add(1)
 	q := &Query{plan: p.plans[0], sub: 1, how: Extended, length: len(p.Text), open: p.Open()}
-	e := &s.end
-	e.Reset()
+	e := s.event(s.origin.Load())
 	q.describe(e, p)
 	e.Result.SQLState = state
 	s.append(e, auditlog.QueryEnd, false)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,7 +131,12 @@ func (a *audit) Append(e *auditlog.Event, _ bool) (uint64, error) {
 	if a.err != nil {
 		return 0, a.err
 	}
-	a.events = append(a.events, *e)
+	kept := *e // whose slices are used again
+	kept.Objects = slices.Clone(e.Objects)
+	kept.Decision.Masks = slices.Clone(e.Decision.Masks)
+	kept.Subjects.Keys = slices.Clone(e.Subjects.Keys)
+	kept.Detail = slices.Clone(e.Detail)
+	a.events = append(a.events, kept)
 	return uint64(len(a.events)), nil
 }
 

@@ -27,9 +27,7 @@ type Session struct {
 	caller  masking.Caller
 	login   bool // Login succeeded
 
-	begin auditlog.Event // the up side's
-	end   auditlog.Event // the down side's
-	who   identity       // what both begin with
+	origin atomic.Pointer[origin] // of the records of now; the up side replaces it
 
 	sealer *auditlog.Sealer        // the up side's, nil where original texts are not kept
 	sealed []byte                  // of sealer, for use again
@@ -44,7 +42,6 @@ type Session struct {
 	catalog rewrite.Catalog // what the scope was made with
 	own     rewrite.Catalog // what this session alone sees, nil when that is what all see
 	around  Surroundings
-	lastSeq uint64 // of the last record of begin
 	message uint64 // number of the client's message, for the audit log
 
 	mu     sync.Mutex // guards what follows, which both sides use
@@ -54,14 +51,6 @@ type Session struct {
 	ticket uint64
 	stop   func() // the relay's way to end the session at the next occasion
 	ending bool
-}
-
-// An identity is what every record of a session has in common. It does not change
-// once the session has started.
-type identity struct {
-	session  auditlog.Session
-	who      auditlog.Who
-	database auditlog.Database
 }
 
 // Surroundings is what the meaning of a text depends on besides the catalog.
@@ -76,12 +65,13 @@ func newSession(o *Options, client string) *Session {
 	s := &Session{ID: newID(time.Now()), options: o}
 	s.Log = o.Log.With().Str("session", s.ID).Str("client", client).Logger()
 	s.state.pathDirty = true
-	s.begin.Session = auditlog.Session{ID: s.ID, Listener: o.Listener, Protocol: o.Protocol, Client: client}
-	s.begin.Database.Server = o.Address
+	s.origin.Store(&origin{
+		session:  auditlog.Session{ID: s.ID, Listener: o.Listener, Protocol: o.Protocol, Client: client},
+		database: auditlog.Database{Server: o.Address},
+	})
 	if o.Sealer != nil {
 		s.sealer = o.Sealer()
 	}
-	s.end.Session, s.end.Database = s.begin.Session, s.begin.Database
 	return s
 }
 
@@ -116,16 +106,15 @@ func (s *Session) Metrics() *Metrics { return s.options.Metrics }
 func (s *Session) Login(l Login, wire Wire) error {
 	s.wire, s.caller = wire, l.Caller
 	s.around.Path = l.Path
-	for _, e := range []*auditlog.Event{&s.begin, &s.end} {
-		e.Session.TLS, e.Session.Application, e.Session.Certificate = l.TLS, l.Caller.Application, l.Subject
-		e.Who.Login, e.Database.Name = l.Caller.User, l.Caller.Database
-	}
+	o := s.origin.Load().copy()
+	o.session.TLS, o.session.Application, o.session.Certificate = l.TLS, l.Caller.Application, l.Subject
+	o.who.Login, o.database.Name = l.Caller.User, l.Caller.Database
+	s.origin.Store(o)
 	if !s.matchRole(s.options.Policy()) {
 		s.LoginFailed(l.Caller, StateInvalidAuthorization, ErrNoRole.Error())
 		return ErrNoRole
 	}
-	s.end.Who.Role = s.role.Name()
-	if err := s.record(&s.begin, auditlog.AuthOK, true); err != nil {
+	if _, err := s.append(s.event(s.origin.Load()), auditlog.AuthOK, true); err != nil {
 		return auditRefusal()
 	}
 	return nil
@@ -133,9 +122,11 @@ func (s *Session) Login(l Login, wire Wire) error {
 
 // Started says that the server is ready for the first statement, and which it is.
 func (s *Session) Started(engine string) error {
-	s.begin.Database.Engine, s.end.Database.Engine = engine, engine
-	s.who = identity{s.begin.Session, s.begin.Who, s.begin.Database}
-	if err := s.record(&s.begin, auditlog.SessionStart, false); err != nil {
+	o := s.origin.Load().copy()
+	o.database.Engine = engine
+	o.encode()
+	s.origin.Store(o)
+	if _, err := s.append(s.event(o), auditlog.SessionStart, false); err != nil {
 		return auditRefusal()
 	}
 	s.login = true
@@ -145,11 +136,9 @@ func (s *Session) Started(engine string) error {
 // LoginFailed puts a login that came to nothing on record.
 func (s *Session) LoginFailed(caller masking.Caller, state, reason string) {
 	s.options.Metrics.LoginsFailed.Add(1)
-	e := &s.begin
-	before := identity{e.Session, e.Who, e.Database}
-	defer func() { e.Session, e.Who, e.Database = before.session, before.who, before.database }()
-	e.Reset()
-	e.Who.Login, e.Database.Name, e.Session.Application = caller.User, caller.Database, caller.Application
+	o := s.origin.Load().copy()
+	o.who.Login, o.database.Name, o.session.Application = caller.User, caller.Database, caller.Application
+	e := s.event(o)
 	e.Result.SQLState = state
 	e.Decision.Reason = reason
 	s.append(e, auditlog.AuthFail, true)
@@ -170,7 +159,12 @@ func (s *Session) matchRole(p *masking.Policy) bool {
 	}
 	s.policy, s.role, s.scope = p, role, nil
 	s.masked.Store(!role.SeesAll())
-	s.begin.Who.Role = role.Name()
+	o := s.origin.Load().copy()
+	o.who.Role = role.Name()
+	if s.login {
+		o.encode()
+	}
+	s.origin.Store(o)
 	return true
 }
 
@@ -202,24 +196,24 @@ func (s *Session) finish(why string) {
 	if !s.login {
 		return
 	}
-	s.end.Reset()
-	s.end.Result.Ended = why
-	s.append(&s.end, auditlog.SessionEnd, false)
+	e := s.event(s.origin.Load())
+	e.Result.Ended = why
+	s.append(e, auditlog.SessionEnd, false)
 }
 
 // Cancelled puts a request to cancel what runs in the session on record. It may
 // be called from anywhere.
 func (s *Session) Cancelled(client string) {
-	e := auditlog.Event{Session: s.who.session, Who: s.who.who, Database: s.who.database}
-	e.Detail = []auditlog.Detail{{Key: "from", Value: client}}
-	s.append(&e, auditlog.QueryCancel, false)
+	e := s.event(s.origin.Load())
+	e.Detail = append(e.Detail, auditlog.Detail{Key: "from", Value: client})
+	s.append(e, auditlog.QueryCancel, false)
 }
 
 // Alert puts something on record that should not happen. It is called on the
 // down side.
 func (s *Session) Alert(what string, detail ...auditlog.Detail) {
-	s.end.Reset()
-	s.end.Decision.Reason = what
-	s.end.Detail = append(s.end.Detail, detail...)
-	s.append(&s.end, auditlog.Alert, true)
+	e := s.event(s.origin.Load())
+	e.Decision.Reason = what
+	e.Detail = append(e.Detail, detail...)
+	s.append(e, auditlog.Alert, true)
 }

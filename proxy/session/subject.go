@@ -59,10 +59,9 @@ func (s *Session) Bound(p *Prepared, parameter func(n int, columnType string) (t
 	return bound
 }
 
-// namePersons adds to the record that begins whom the literals of its statement name,
+// namePersons adds to the record that begins a statement whom the literals of its statement name,
 // and whom its parameters do.
-func (s *Session) namePersons(q *Query, p *Prepared, bound Persons) {
-	e := &s.begin
+func (s *Session) namePersons(e *auditlog.Event, q *Query, p *Prepared, bound Persons) {
 	e.Subjects.Keys = append(e.Subjects.Keys, bound...)
 	var literals []string
 	for i := range q.plan.Persons {
