@@ -15,7 +15,7 @@ type Dialect struct{}
 // Analyse implements [rewrite.Dialect].
 func (Dialect) Analyse(scope rewrite.Scope, text string) []*rewrite.Statement {
 	catalog := scope.Catalog.(*Catalog)
-	m := parseMode(scope.Mode, catalog.Mode)
+	m := *modeOf(scope.Mode, catalog.Mode)
 	if strings.IndexByte(text, 0) >= 0 {
 		return []*rewrite.Statement{unreadable(text, &m, errNUL)}
 	}

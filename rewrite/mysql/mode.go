@@ -3,6 +3,8 @@ package mysql
 import (
 	"strconv"
 	"strings"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // ModeSQL asks a session for what the meaning of its texts depends on: the
@@ -29,6 +31,33 @@ type mode struct {
 	highNot     bool
 	foreign     string // ORACLE or MSSQL: another grammar
 	charset     string // character_set_client, lower case
+}
+
+// modeKey is what a mode is read from.
+type modeKey struct{ text, defaults string }
+
+// modes are those in use: clients have few, and ask each text by one of them.
+var modes = newModes()
+
+func newModes() *lru.Cache[modeKey, *mode] {
+	const inUse = 64
+	cache, err := lru.New[modeKey, *mode](inUse)
+	if err != nil {
+		panic(err) // only a size below 1 fails
+	}
+	return cache
+}
+
+// modeOf is parseMode, which is asked once for a mode in use. What it returns is
+// shared and must not be changed.
+func modeOf(text, defaults string) *mode {
+	key := modeKey{text, defaults}
+	if m, ok := modes.Get(key); ok {
+		return m
+	}
+	m := parseMode(text, defaults)
+	modes.Add(key, &m)
+	return &m
 }
 
 // parseMode reads a Scope's Mode: sql_mode, character_set_client and version,

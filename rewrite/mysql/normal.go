@@ -43,14 +43,14 @@ func fingerprint(normal string) string {
 // Shape implements [rewrite.Shaper]: the text with ? for each literal. White
 // space and comments stay, since columns are named after them.
 func (Dialect) Shape(scope rewrite.Scope, text string) (shape string, ok bool) {
-	m := parseMode(scope.Mode, scope.Catalog.(*Catalog).Mode)
+	m := modeOf(scope.Mode, scope.Catalog.(*Catalog).Mode)
 	if !strings.HasPrefix(m.charset, "utf8") || strings.IndexByte(text, 0) >= 0 {
 		return "", false
 	}
 	var b strings.Builder
 	b.Grow(len(text))
 	done := 0
-	l := lexer{text: text, mode: &m}
+	l := lexer{text: text, mode: m}
 	for {
 		t := l.next()
 		switch t.kind {
@@ -71,8 +71,8 @@ func (Dialect) Shape(scope rewrite.Scope, text string) (shape string, ok bool) {
 // Literals implements [rewrite.Shaper]: texts without their quotes, the rest as
 // it is written.
 func (Dialect) Literals(scope rewrite.Scope, text string) (found []string) {
-	m := parseMode(scope.Mode, scope.Catalog.(*Catalog).Mode)
-	l := lexer{text: text, mode: &m}
+	m := modeOf(scope.Mode, scope.Catalog.(*Catalog).Mode)
+	l := lexer{text: text, mode: m}
 	for {
 		t := l.next()
 		switch t.kind {

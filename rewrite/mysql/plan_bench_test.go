@@ -33,6 +33,12 @@ func BenchmarkAnalyse(b *testing.B) {
 				planner.Plan(scope, c.sql)
 			}
 		})
+		b.Run(c.name+"/shape", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				mysql.Dialect{}.Shape(scope, c.sql)
+			}
+		})
 	}
 }
 
@@ -49,7 +55,7 @@ func benchScope(b *testing.B) rewrite.Scope {
 		b.Fatal(err)
 	}
 	policy := testPolicy(b, "")
-	return rewrite.Scope{Role: policy.Role("clerk"), Policy: policy, Database: "firm", User: "clerk", SearchPath: []string{"firm"}, Catalog: catalog}
+	return rewrite.Scope{Mode: "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION|utf8mb4|10.11.6-MariaDB", Role: policy.Role("clerk"), Policy: policy, Database: "firm", User: "clerk", SearchPath: []string{"firm"}, Catalog: catalog}
 }
 
 func runSchema(b *testing.B, db *sql.DB) {
