@@ -14,13 +14,15 @@ const deepestExecute = 4
 // statements made: FETCH returns the columns of a cursor, EXECUTE runs a
 // prepared statement. What an earlier statement of the same text does to names the
 // dialect has seen to; but a prepared statement is planned here, under the names
-// as they are now, and so refused behind a statement that changes them.
+// as they are now, and so refused behind a statement that changes them. What an
+// EXECUTE changes the dialect could not see: all that is behind it is refused.
 func (s *Session) resolve(ctx context.Context, p *Prepared, depth int) error {
 	var earlier []Change // what the statements before make of names
-	moved := false
+	moved, unforeseen := false, false
 	for i := range p.plans {
 		plan := p.plans[i]
-		if moved && plan.Effect.Execute != "" {
+		executes := plan.Effect.Execute != ""
+		if unforeseen || moved && executes {
 			s.set(p, i, refused(plan, unpredictedRefusal()))
 			continue
 		}
@@ -36,6 +38,7 @@ func (s *Session) resolve(ctx context.Context, p *Prepared, depth int) error {
 			plan = resolved
 		}
 		moved = moved || s.movesNow(&plan.Effect)
+		unforeseen = executes && moved
 		if c, ok := renames(p, i); ok && len(p.plans) > 1 {
 			earlier = append(earlier, c)
 		}
@@ -158,7 +161,7 @@ func executed(plan, inner *rewrite.Plan) *rewrite.Plan {
 		}
 	}
 	if plan.Effect.Into || plan.Effect.Explain {
-		out.Outputs, out.Masked, out.Rows, out.Routines = plan.Outputs, plan.Masked, plan.Rows, plan.Routines
+		out.Outputs, out.Results, out.Masked, out.Rows, out.Routines = plan.Outputs, plan.Results, plan.Masked, plan.Rows, plan.Routines
 	}
 	return out
 }
@@ -166,7 +169,7 @@ func executed(plan, inner *rewrite.Plan) *rewrite.Plan {
 // merged is plan with the result of another one.
 func merged(plan, from *rewrite.Plan) *rewrite.Plan {
 	out := *plan
-	out.Outputs, out.Rows, out.Masked, out.Routines = from.Outputs, from.Rows, from.Masked, from.Routines
+	out.Outputs, out.Results, out.Rows, out.Masked, out.Routines = from.Outputs, from.Results, from.Rows, from.Masked, from.Routines
 	out.Touches = plan.Touches || from.Touches
 	out.Objects = slices.Concat(plan.Objects, from.Objects)
 	return &out
