@@ -62,6 +62,7 @@ type Statement struct {
 	Start, End  int
 
 	Columns []ResultColumn
+	Results []int // as in Plan
 	Rows    bool
 	Uses    []Use
 	Equals  []Equal
@@ -93,6 +94,7 @@ type Statement struct {
 // A ResultColumn is one column of a statement's result.
 type ResultColumn struct {
 	Name  string
+	Guess bool // the server may name it otherwise
 	Value Value
 }
 

@@ -17,6 +17,7 @@ type Plan struct {
 	Start, End  int    // where the statement stands in a text of several, in bytes
 
 	Outputs  []Output // the result columns in order; nil when the statement returns none
+	Results  []int    // how many of Outputs are each of several results' that it may return; nil: all of them are of one
 	Rows     bool     // the statement returns rows (with perhaps no column)
 	Routines bool     // the statement calls user-written functions
 	Uses     []Use    // everything read anywhere else: predicates, joins, ordering
@@ -80,6 +81,7 @@ func (g *Guard) Check(text []byte) *Refusal {
 // An Output is one result column.
 type Output struct {
 	Name    string
+	Guess   bool           // the server may name it otherwise
 	Sources []*TableColumn // base table columns the value can depend on
 	Derived bool           // some source is not the value itself but goes into it
 	Class   *masking.Class // the strictest of the sources' classes, nil when none is labelled

@@ -88,7 +88,7 @@ func (p *Planner) shapeOf(scope Scope, key planKey) (shape planKey, ok bool) {
 func decide(scope Scope, st *Statement) *Plan {
 	d := decision{scope: scope, open: scope.Role.SeesAll(), plan: &Plan{
 		Kind: st.Kind, Text: st.Text, Fingerprint: st.Fingerprint, Start: st.Start, End: st.End,
-		Rows: st.Rows, Effect: st.Effect, Copy: st.Copy,
+		Rows: st.Rows, Results: st.Results, Effect: st.Effect, Copy: st.Copy,
 	}}
 	d.statement(st)
 	if why := d.plan.Refuse; why != nil && why.Code == CodeFallible && st.Instead != nil {
@@ -246,7 +246,7 @@ func (d *decision) label(c *TableColumn) (masking.Label, bool) {
 }
 
 func (d *decision) output(c ResultColumn) Output {
-	out := Output{Name: c.Name, Derived: len(c.Value.Derived) > 0}
+	out := Output{Name: c.Name, Guess: c.Guess, Derived: len(c.Value.Derived) > 0}
 	for s, derived := range c.Value.Sources {
 		protections := d.protections(s, derived)
 		if s.Column.View && len(protections) == 0 {

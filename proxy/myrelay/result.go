@@ -146,12 +146,15 @@ func (c *conn) cellOf(mask masking.Mask, subject string, col *mywire.Column, bin
 // describe makes the columns of a result. It fails with a *[session.MismatchError].
 func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, binary bool) (*columns, error) {
 	origins := make([]session.Origin, len(described))
+	names := make([]string, len(described))
 	of := &columns{types: make([]mywire.FieldType, len(described))}
 	for j := range described {
 		col := &described[j]
 		of.types[j] = col.Type
+		names[j] = string(col.Name)
 		origins[j] = p.OriginOf(string(col.Database), string(col.OriginalTable), string(col.OriginalName))
 	}
+	p = p.ForResult(i, names)
 	masks, err := c.session.Describe(p, i, origins)
 	if err != nil {
 		return nil, err

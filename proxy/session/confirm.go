@@ -120,5 +120,5 @@ func (b basis) under(s *Session, common rewrite.Catalog) *rewrite.Plan {
 
 // sameRelease says whether two plans release the same columns under the same masks.
 func sameRelease(a, b *rewrite.Plan) bool {
-	return b != nil && b.Refuse == nil && slices.EqualFunc(a.Outputs, b.Outputs, func(x, y rewrite.Output) bool { return x.Mask == y.Mask })
+	return b != nil && b.Refuse == nil && slices.Equal(a.Results, b.Results) && slices.EqualFunc(a.Outputs, b.Outputs, func(x, y rewrite.Output) bool { return x.Mask == y.Mask })
 }

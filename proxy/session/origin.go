@@ -36,7 +36,21 @@ func (p *Prepared) Several(i int) bool {
 		return false
 	}
 	plan := p.plans[i]
-	return plan.Kind == "CALL" || plan.Effect.Execute != "" && plan.Effect.Opaque
+	return plan.Kind == "CALL" || plan.Kind == "BEGIN NOT ATOMIC" || plan.Effect.Execute != "" && plan.Effect.Opaque
+}
+
+// ForResult is p as it is about a result of the statement with this index whose
+// columns the server gives these names: see [rewrite.Plan.Result].
+func (p *Prepared) ForResult(i int, names []string) *Prepared {
+	if i >= len(p.plans) || p.plans[i].Results == nil {
+		return p
+	}
+	plan := *p.plans[i]
+	plan.Outputs, plan.Results = plan.Result(names), nil
+	q := *p
+	q.plans = slices.Clone(p.plans)
+	q.plans[i] = &plan
+	return &q
 }
 
 // How statements count rows, for relays whose protocol tells.

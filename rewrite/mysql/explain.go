@@ -129,18 +129,24 @@ func explainColumns(m *mode, analyze bool, format, extra string) []string {
 
 // inner resolves the statement that another one speaks of as a statement of its own.
 func (r *resolver) inner(in *input) *rewrite.Statement {
-	normal := normalise(in.raw, in.tokens)
-	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal)}
-	if in.fault != nil {
-		opaque(st, in.fault)
-		return st
-	}
-	inner := &resolver{
-		catalog: r.catalog, scope: r.scope, mode: in.mode, in: in, base: in.start, st: st, schema: r.schema, unsure: r.unsure, around: r.around,
-	}
-	inner.statement()
+	st := r.another(in).st
 	r.st.Effect.ReadsPath = r.st.Effect.ReadsPath || st.Effect.ReadsPath
 	return st
+}
+
+// another is a resolver that has resolved another statement where this one stands.
+func (r *resolver) another(in *input) *resolver {
+	normal := normalise(in.raw, in.tokens)
+	other := &resolver{
+		catalog: r.catalog, scope: r.scope, mode: in.mode, in: in, base: in.start, schema: r.schema, unsure: r.unsure, around: r.around,
+		st: &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal)},
+	}
+	if in.fault != nil {
+		opaque(other.st, in.fault)
+	} else {
+		other.statement()
+	}
+	return other
 }
 
 // maintenance is ANALYZE TABLE and its like.

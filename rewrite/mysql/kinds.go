@@ -16,7 +16,7 @@ func (r *resolver) statement() {
 		return
 	}
 	for _, c := range columns {
-		r.st.Columns = append(r.st.Columns, rewrite.ResultColumn{Name: c.name, Value: c.value.Value})
+		r.st.Columns = append(r.st.Columns, rewrite.ResultColumn{Name: c.name, Guess: c.guess || len(c.name) > longestAlias, Value: c.value.Value})
 	}
 }
 
@@ -262,81 +262,4 @@ func (in *input) intoTargets(at int) (targets []string, end int, ok bool) {
 		}
 		at++
 	}
-}
-
-// callStatement is CALL. A procedure returns what the SELECTs of its body do;
-// when they differ in shape it cannot be said which is which.
-func (r *resolver) callStatement(l *level) (columns []column, rows bool) {
-	node, err := r.parse("", r.in.start, r.in.end)
-	call, ok := node.(*ast.CallStmt)
-	if err != nil || !ok {
-		r.unparsed(orSyntax(err))
-		return nil, true
-	}
-	r.kind("CALL")
-	schema, name := call.Procedure.Schema.O, call.Procedure.FnName.O
-	inner := l.under()
-	args := r.exprs(call.Procedure.Args, inner)
-	if schema == "" {
-		r.st.Effect.ReadsPath = true
-		if r.unsure {
-			r.unpredicted(name)
-			return nil, true
-		}
-		schema = r.schema
-	}
-	if strings.EqualFold(schema, "sys") || strings.EqualFold(schema, "mysql") {
-		r.refuseKind("CALL of a procedure in " + schema)
-		return nil, true
-	}
-	f := r.catalog.Routine(schema, name, true)
-	if f == nil {
-		r.unknown(rewrite.Refusal{Code: rewrite.CodeUnknownName, SQLState: "42000", Message: "PROCEDURE " + schema + "." + name + " does not exist"})
-		return nil, true
-	}
-	p, ok := r.body(f, args)
-	if !ok {
-		return nil, true
-	}
-	r.outArguments(f, call.Procedure.Args, p, l)
-	return r.results(f, p.results)
-}
-
-// outArguments records what a procedure puts into its OUT parameters.
-func (r *resolver) outArguments(f *Routine, args []ast.ExprNode, p *program, l *level) {
-	for i, param := range f.Parameters {
-		if !param.Out || i >= len(args) {
-			continue
-		}
-		v := p.vars[strings.ToLower(param.Name)]
-		switch a := args[i].(type) {
-		case *ast.VariableExpr:
-			r.flow(v, "a user variable")
-		case *ast.ColumnNameExpr:
-			r.assignTo(a.Name.Name.O, v, l)
-		default: // a parameter of a prepared statement: it is sent to the client
-			r.flow(v, "a parameter")
-			if r.depth == 0 {
-				r.st.Effect.Outs++
-			}
-		}
-	}
-}
-
-// results merges the results of a procedure into one shape.
-func (r *resolver) results(f *Routine, all [][]column) (columns []column, rows bool) {
-	for i, result := range all {
-		if i == 0 {
-			columns = result
-			continue
-		}
-		if len(result) != len(columns) {
-			r.unsupported("procedure " + f.Schema + "." + f.Name + ", whose results have different columns,")
-			return nil, true
-		}
-		for j := range columns {
-			columns[j].value = either(columns[j].value, result[j].value)
-		}
-	}
-	return columns, len(all) > 0
 }

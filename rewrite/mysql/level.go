@@ -135,15 +135,16 @@ type resolver struct {
 	base    int    // where in it the parsed part begins
 	st      *rewrite.Statement
 
-	schema  string // the current database, "" when there is none
-	unsure  bool   // an earlier statement of the same text decides what it is
-	where   string // the part of the statement, as the server's messages call it
-	clause  string // the same as uses call it
-	strict  bool   // writes tables: a conversion that warns elsewhere may fail here
-	assigns bool   // sets user variables while it runs
-	depth   int    // of views and routines being resolved
-	program *program
-	around  []string // routines being resolved, from the outermost
+	schema    string // the current database, "" when there is none
+	unsure    bool   // an earlier statement of the same text decides what it is
+	where     string // the part of the statement, as the server's messages call it
+	clause    string // the same as uses call it
+	strict    bool   // writes tables: a conversion that warns elsewhere may fail here
+	assigns   bool   // sets user variables while it runs
+	depth     int    // of views and routines being resolved
+	program   *program
+	anonymous bool     // that is a block of the caller's own
+	around    []string // routines being resolved, from the outermost
 
 	newSchema *string // what USE makes the current database
 	newMode   *mode   // what SET makes the mode; nil when it does not

@@ -20,10 +20,23 @@ func (r *resolver) otherStatement(l *level) (columns []column, rows bool) {
 	case "USE":
 		r.useDatabase()
 		return nil, false
+	case "IF", "CASE", "LOOP", "REPEAT", "WHILE":
+		if r.mode.flavour == flavourMariaDB && r.program == nil {
+			return r.block()
+		}
+	case "HELP":
+		return r.help(), true
+	case "SIGNAL", "RESIGNAL":
+		if in.signalsConstants() {
+			return nil, false
+		}
 	case "BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA":
 		if in.words(0, "XA", "RECOVER") {
 			r.kind("XA RECOVER")
 			return (&showing{columns: words("formatID,gtrid_length,bqual_length,data")}).result(r.mode, false), true
+		}
+		if in.words(0, "BEGIN", "NOT", "ATOMIC") && r.program == nil {
+			return r.block()
 		}
 		if r.transaction() {
 			return nil, false
@@ -63,6 +76,21 @@ func (r *resolver) otherStatement(l *level) (columns []column, rows bool) {
 	r.refuseKind(what)
 	r.st.Effect.Opaque, r.st.Effect.Path, r.st.Effect.Catalog = true, true, true
 	return nil, true
+}
+
+// helpResults are the columns of what HELP returns: of a topic, of several, and of
+// a category.
+//
+// https://dev.mysql.com/doc/refman/8.4/en/help.html
+var helpResults = [][]string{words("name,description,example"), words("name,is_it_category"), words("source_category_name,name,is_it_category")}
+
+// help is HELP.
+func (r *resolver) help() (columns []column) {
+	for _, names := range helpResults {
+		columns = append(columns, (&showing{columns: names}).result(r.mode, false)...)
+		r.st.Results = append(r.st.Results, len(names))
+	}
+	return columns
 }
 
 // useDatabase is USE.

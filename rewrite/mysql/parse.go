@@ -91,10 +91,20 @@ func (e *syntaxError) Error() string {
 
 func (e *syntaxError) Unwrap() error { return e.cause }
 
+// errStumbled says that the parser panicked, as it does about numbers of more
+// than 81 digits. Views and columns are parsed as well, where nobody contains that.
+var errStumbled = errors.New("the parser stumbles over it")
+
 // parse parses one statement in UTF-8, without comments.
-func parse(text string, m *mode) (ast.StmtNode, error) {
+func parse(text string, m *mode) (node ast.StmtNode, err error) {
 	p := parsers.Get().(*parser.Parser)
-	defer parsers.Put(p)
+	defer func() {
+		if recover() != nil { // and is not used again
+			node, err = nil, errStumbled
+			return
+		}
+		parsers.Put(p)
+	}()
 	p.Reset()
 	p.SetSQLMode(m.parserMode())
 	p.SetMariaDB(m.flavour == flavourMariaDB)

@@ -14,9 +14,8 @@ func (r *resolver) prepared(l *level) (columns []column, rows bool) {
 	}
 	switch {
 	case r.in.words(0, "EXECUTE", "IMMEDIATE"):
-		r.refuseKind("EXECUTE IMMEDIATE")
-		r.st.Effect.Opaque, r.st.Effect.Catalog, r.st.Effect.Path = true, true, true
-		return nil, true
+		r.immediate(l)
+		return nil, r.st.Rows
 	case r.in.word(0, "PREPARE"):
 		r.prepare()
 		return nil, false
@@ -42,9 +41,8 @@ func (r *resolver) prepare() {
 		r.refuseKind("PREPARE of a text that is not a constant")
 		return
 	}
-	m := *r.mode
-	in, next, _ := split(s.SQLText, 0, false, &m)
-	if next >= 0 && strings.TrimSpace(s.SQLText[next:]) != "" {
+	in, whole := onlyStatement(s.SQLText, r.mode)
+	if !whole {
 		r.refuseKind("PREPARE of several statements")
 	}
 	r.st.Inert = true
@@ -52,6 +50,59 @@ func (r *resolver) prepare() {
 	r.st.Query = r.inner(in)
 	for _, s := range r.st.Query.Short { // EXECUTE ... USING @name: how long that is, nobody sees
 		r.fallible(value{Value: s.Beside})
+	}
+}
+
+// immediate is MariaDB's EXECUTE IMMEDIATE 'text' [USING values]: the statement is
+// what the text is.
+//
+// https://mariadb.com/kb/en/execute-immediate/
+func (r *resolver) immediate(l *level) {
+	text, ok := "", false
+	if len(r.in.tokens) == 3 || r.in.word(3, "USING") {
+		r.selected(2, 3, func(list *ast.FieldList) { text, ok = stringLiteral(list.Fields[0].Expr) })
+	}
+	in, whole := onlyStatement(text, r.mode)
+	if !ok || !whole {
+		r.refuseKind("EXECUTE IMMEDIATE of a text that is not a constant")
+		r.st.Effect.Opaque, r.st.Effect.Catalog, r.st.Effect.Path, r.st.Rows = true, true, true, true
+		return
+	}
+	outer := *r.st
+	inner := r.another(in)
+	r.newSchema, r.newMode, r.moves = inner.newSchema, inner.newMode, inner.moves
+	*r.st = *inner.st
+	r.st.Text = "execute immediate " + r.st.Text
+	r.st.Fingerprint, r.st.Start, r.st.End, r.st.LiteralFree = fingerprint(r.st.Text), outer.Start, outer.End, false
+	r.withoutParameters()
+	if r.in.word(3, "USING") {
+		v, ok := r.expression(r.in, 4, len(r.in.tokens), l)
+		if !ok {
+			r.unparsed(errForm)
+		}
+		r.use(v, "an argument of EXECUTE")
+	}
+}
+
+// onlyStatement is the statement of a text, if it is the only one.
+func onlyStatement(text string, mode *mode) (in *input, ok bool) {
+	m := *mode
+	in, next, _ := split(text, 0, false, &m)
+	return in, next < 0 || strings.TrimSpace(text[next:]) == ""
+}
+
+// withoutParameters makes a statement one whose parameters the client does not
+// send itself: nobody sees how long they are.
+func (r *resolver) withoutParameters() {
+	for _, s := range r.st.Short {
+		r.fallible(value{Value: s.Beside})
+	}
+	r.st.Short = nil
+	for i := range r.st.Writes {
+		r.st.Writes[i].Param = 0
+	}
+	for i := range r.st.Equals {
+		r.st.Equals[i].Constant.Param = 0
 	}
 }
 

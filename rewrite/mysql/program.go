@@ -16,6 +16,7 @@ type program struct {
 	cursors map[string][]column // what they return
 	returns []value             // of RETURN
 	results [][]column          // of SELECT without INTO: what the client gets
+	open    int                 // how many blocks and control structures are open
 	why     string              // why it cannot be resolved, "" when it can
 }
 
@@ -157,26 +158,35 @@ func (r *resolver) walk(in *input, l *level) {
 func (r *resolver) step(in *input, at int, l *level) int {
 	switch in.keyword(at) {
 	case "BEGIN":
+		r.program.open++
 		if in.word(at+1, "NOT") {
 			return at + 3
 		}
 		return at + 1
 	case "END":
-		return in.semicolon(at) + 1
-	case "IF", "ELSEIF", "WHEN":
+		return r.ends(in, at)
+	case "IF":
+		r.program.open++
+		return r.steering(in, at+1, "THEN", l)
+	case "ELSEIF", "WHEN":
 		return r.steering(in, at+1, "THEN", l)
 	case "WHILE":
+		r.program.open++
 		return r.steering(in, at+1, "DO", l)
 	case "UNTIL":
 		return r.steering(in, at+1, "END", l) - 1
 	case "CASE":
+		r.program.open++
 		if in.word(at+1, "WHEN") {
 			return at + 1
 		}
 		return r.steering(in, at+1, "WHEN", l) - 1
-	case "ELSE", "LOOP", "REPEAT":
+	case "LOOP", "REPEAT":
+		r.program.open++
 		return at + 1
-	case "LEAVE", "ITERATE", "OPEN", "CLOSE", "RESIGNAL":
+	case "ELSE":
+		return at + 1
+	case "LEAVE", "ITERATE", "OPEN", "CLOSE":
 		return in.semicolon(at) + 1
 	case "FETCH":
 		return r.fetch(in, at)
@@ -186,9 +196,11 @@ func (r *resolver) step(in *input, at int, l *level) int {
 		end := in.semicolon(at)
 		r.program.returns = append(r.program.returns, r.fragment(in, at+1, end, l))
 		return end + 1
-	case "SIGNAL":
-		return r.signal(in, at)
-	case "FOR", "GOTO", "GET", "PREPARE", "EXECUTE", "DEALLOCATE", "HANDLER", "LOAD":
+	case "SIGNAL", "RESIGNAL":
+		return r.signal(in, at, l)
+	case "GET":
+		return r.diagnostics(in, at)
+	case "FOR", "GOTO", "PREPARE", "EXECUTE", "DEALLOCATE", "HANDLER", "LOAD":
 		r.program.why = "it has a statement that is not resolved: " + in.keyword(at)
 		return at
 	}
@@ -201,6 +213,16 @@ func (r *resolver) step(in *input, at int, l *level) int {
 	end := in.semicolon(at)
 	r.bodyStatement(in.part(at, end), l)
 	return end + 1
+}
+
+// ends closes a block or control structure. Behind the last of a body there is
+// nothing: it would be a statement of its own, read as the body left the session.
+func (r *resolver) ends(in *input, at int) int {
+	next := in.semicolon(at) + 1
+	if r.program.open--; r.program.open == 0 && next < len(in.tokens) {
+		r.program.why = "something follows its end"
+	}
+	return next
 }
 
 // semicolon is the token that ends the statement at a token: the next semicolon
@@ -351,17 +373,6 @@ func (in *input) afterConditions(at int) int {
 	return at
 }
 
-// signal is SIGNAL, of which only constants may be the text.
-func (r *resolver) signal(in *input, at int) int {
-	end := in.semicolon(at)
-	for i := at; i < end; i++ {
-		if in.word(i, "=") && in.tokens[min(i+1, end)].kind == tokenWord {
-			r.program.why = "it signals a text that is not constant"
-		}
-	}
-	return end + 1
-}
-
 // bodyStatement resolves one statement of a body.
 func (r *resolver) bodyStatement(part *input, l *level) {
 	outer := r.in
@@ -369,6 +380,7 @@ func (r *resolver) bodyStatement(part *input, l *level) {
 	r.in, r.base = part, part.start
 	columns, rows := r.run(l)
 	r.in, r.base = outer, base
+	r.unsure = r.unsure || r.anonymous && r.st.Effect.Catalog
 	if rows {
 		r.program.results = append(r.program.results, columns)
 	}

@@ -179,7 +179,7 @@ const shortestConcat = 1024
 
 // sqlMode notes how the statements after this one are read.
 func (r *resolver) sqlMode(text string, known bool) {
-	if !known {
+	if !known || r.depth > 0 { // some settings last as long as the routine that makes them
 		r.moves = true
 		return
 	}
@@ -202,8 +202,10 @@ func (r *resolver) nextMode() *mode {
 // charset is SET NAMES and the settings of the client's character set.
 func (r *resolver) charset(name, text string, known bool) {
 	r.st.Effect.Path = true
-	if !known {
+	if !known || r.depth > 0 {
 		r.moves = r.moves || name != "character_set_results"
+	}
+	if !known {
 		return
 	}
 	if text = strings.ToLower(text); !readable(text) {

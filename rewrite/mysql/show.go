@@ -48,7 +48,13 @@ var (
 	createRoutine  = ",sql_mode,Create %,character_set_client,collation_connection,Database Collation"
 	routineStatus  = words("Db,Name,Type,Definer,Modified,Created,Security_type,Comment,character_set_client,collation_connection,Database Collation")
 	messages       = showing{columns: words("Level,Code,Message"), data: map[string]*rewrite.TableColumn{"Message": shownMessage}}
-	index          = showing{
+	// How far the binary log has grown tells whether an UPDATE changed anything.
+	logPosition = map[string]*rewrite.TableColumn{
+		"File": shownCounter, "Position": shownCounter, "Executed_Gtid_Set": shownCounter, "Log_name": shownCounter, "File_size": shownCounter,
+	}
+	engineStatus = showing{columns: words("Type,Name,Status"), data: map[string]*rewrite.TableColumn{"Status": shownStatement}}
+	profile      = showing{columns: words("Status,Duration")}
+	index        = showing{
 		columns: words("Table,Non_unique,Key_name,Seq_in_index,Column_name,Collation,Cardinality,Sub_part,Packed,Null,Index_type,Comment,Index_comment,Visible,Expression"),
 		maria:   words("Table,Non_unique,Key_name,Seq_in_index,Column_name,Collation,Cardinality,Sub_part,Packed,Null,Index_type,Comment,Index_comment,Ignored"),
 	}
@@ -95,6 +101,15 @@ var showings = []showing{
 		phrase: "COUNT ( * ) ERRORS", columns: words("@@session.error_count"),
 		data: map[string]*rewrite.TableColumn{"@@session.error_count": countedMessages},
 	},
+	{
+		phrase: "MASTER STATUS", columns: words("File,Position,Binlog_Do_DB,Binlog_Ignore_DB,Executed_Gtid_Set"),
+		maria: words("File,Position,Binlog_Do_DB,Binlog_Ignore_DB"), data: logPosition,
+	},
+	{phrase: "BINLOG STATUS", columns: words("File,Position,Binlog_Do_DB,Binlog_Ignore_DB"), data: logPosition},
+	{phrase: "BINARY LOG STATUS", columns: words("File,Position,Binlog_Do_DB,Binlog_Ignore_DB,Executed_Gtid_Set"), data: logPosition},
+	{phrase: "BINARY LOGS", columns: words("Log_name,File_size,Encrypted"), maria: words("Log_name,File_size"), data: logPosition},
+	{phrase: "MASTER LOGS", columns: words("Log_name,File_size,Encrypted"), maria: words("Log_name,File_size"), data: logPosition},
+	{phrase: "PROFILES", columns: words("Query_ID,Duration,Query"), data: map[string]*rewrite.TableColumn{"Query": shownStatement}},
 	{phrase: "ENGINES", columns: words("Engine,Support,Comment,Transactions,XA,Savepoints")},
 	{phrase: "STORAGE ENGINES", columns: words("Engine,Support,Comment,Transactions,XA,Savepoints")},
 	{phrase: "CHARACTER SET", columns: words("Charset,Description,Default collation,Maxlen")},
@@ -125,6 +140,10 @@ func (r *resolver) show(l *level) (columns []column, rows bool) {
 		return r.createShown(at + 2), true
 	case r.in.word(at, "GRANTS"):
 		return r.grantsShown(at + 1), true
+	case r.in.word(at, "ENGINE") && len(r.in.tokens) == at+3 && (r.in.word(at+2, "STATUS") || r.in.word(at+2, "MUTEX")):
+		return engineStatus.result(r.mode, false), true
+	case r.in.word(at, "PROFILE") && (at+1 == len(r.in.tokens) || r.in.words(at+1, "FOR", "QUERY")):
+		return profile.result(r.mode, false), true
 	}
 	for _, s := range showings {
 		phrase := strings.Fields(s.phrase)
@@ -154,6 +173,8 @@ func (s *showing) result(m *mode, full bool) []column {
 			names = names[:13]
 		case "COLLATION":
 			names = names[:6]
+		case "BINARY LOGS", "MASTER LOGS":
+			names = names[:2]
 		}
 	}
 	if full && s.full != nil {

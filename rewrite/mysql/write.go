@@ -288,14 +288,14 @@ func (r *resolver) insertInto(s *ast.InsertStmt, t *target, l *level, alias *row
 // countsWithin notes that a procedure which is called writes a column: if that is
 // protected, what the CALL counts may tell of it.
 func (r *resolver) countsWithin(column *rewrite.TableColumn) {
-	if _, labelled := r.catalog.Label(r.scope.Policy, column); (labelled || r.scope.Policy.UnlabelledMasked()) && r.depth > 0 && r.st.Kind == "CALL" {
+	if _, labelled := r.catalog.Label(r.scope.Policy, column); (labelled || r.scope.Policy.UnlabelledMasked()) && (r.anonymous || r.depth > 0 && r.st.Kind == "CALL") {
 		r.st.Effect.Counts = rewrite.CountsWithin
 	}
 }
 
 // counts notes how the statement counts its rows.
 func (r *resolver) counts(as rewrite.Counts) {
-	if r.depth == 0 {
+	if r.depth == 0 && !r.anonymous {
 		r.st.Effect.Counts = as
 	}
 }
