@@ -118,6 +118,13 @@ func (f *flusher) progress() (synced mark, failed error) {
 	return f.synced, f.failed
 }
 
+// reached returns how far writing has come.
+func (f *flusher) reached() mark {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.written
+}
+
 // growing returns the file being synced.
 func (f *flusher) growing() file {
 	f.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,13 @@ const (
 	expireEvery    = time.Hour
 	anchorWait     = 10 * time.Second
 	lastAnchorWait = 2 * time.Second // when the log is being closed
+
+	// Compressing a segment costs about as much as writing it did, and can wait: for
+	// a lull with fewer records than busyRecords, until more than mostPlain segments
+	// wait for it.
+	lull        = time.Second
+	busyRecords = 2000
+	mostPlain   = 16
 )
 
 // A keeper does what need not be done while statements wait: it looks after the
@@ -128,27 +136,50 @@ func (l *Log) alert(rule, reason string) {
 	}
 }
 
-// compressAll compresses the segments that are closed.
+// compressAll compresses the segments that are closed, oldest first, while
+// statements leave time for it.
 func (k *keeper) compressAll(ctx context.Context) error {
-	k.files.Lock()
-	defer k.files.Unlock()
+	for busy := true; ; { // until it is known better
+		plain, err := k.plain()
+		if err != nil || len(plain) == 0 {
+			return err
+		}
+		before := k.log.flush.reached().seq
+		if busy && len(plain) <= mostPlain {
+			err = pause(ctx, lull)
+		} else if err = k.compress(ctx, plain[0]); err != nil {
+			err = fmt.Errorf("compress segment %s: %w", plain[0].Name, err)
+		}
+		if err != nil {
+			return err
+		}
+		busy = k.log.flush.reached().seq-before >= busyRecords
+	}
+}
+
+// pause waits for a while, or until ctx ends.
+func pause(ctx context.Context, length time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(length):
+		return nil
+	}
+}
+
+// plain returns the segments that are closed and not compressed.
+func (k *keeper) plain() ([]segment.File, error) {
 	files, err := segment.List(k.log.options.Directory)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if _, closed := k.log.manifest.find(f.Name); !closed || f.Compressed {
-			continue
-		}
-		if err := k.compress(ctx, f); err != nil {
-			return fmt.Errorf("compress segment %s: %w", f.Name, err)
-		}
-	}
-	return nil
+	return slices.DeleteFunc(files, func(f segment.File) bool {
+		_, closed := k.log.manifest.find(f.Name)
+		return !closed || f.Compressed
+	}), err
 }
 
 // compress replaces a plain segment by a compressed one.
 func (k *keeper) compress(ctx context.Context, f segment.File) error {
+	k.files.Lock()
+	defer k.files.Unlock()
 	final := k.log.path(f.Name + segment.Compressed)
 	temporary := final + ".tmp"
 	if err := pack(ctx, k.log.disk, f.Path, temporary); err != nil {

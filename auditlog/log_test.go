@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -256,6 +257,44 @@ func TestAppendAllocatesNothing(t *testing.T) {
 		}
 		closeLog(t, l)
 	}
+}
+
+// While records come in numbers, closed segments are left for later, but not more
+// of them than there is room for.
+func TestCompressionWaitsForALull(t *testing.T) {
+	dir := t.TempDir()
+	l := openLog(t, Options{Directory: dir, SegmentBytes: 64 << 10})
+	stop := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for e := sample(); ; {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := l.Append(e, false); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	left := 0 // plain segments when the first was compressed
+	eventually(t, "a segment compressed", func() bool {
+		files, err := segment.List(dir)
+		left = len(slices.DeleteFunc(files, func(f segment.File) bool { return f.Compressed }))
+		return err == nil && len(files) > left
+	})
+	if left < mostPlain/2 {
+		t.Errorf("compressed with %d segments left", left)
+	}
+	close(stop)
+	writing.Wait()
+	eventually(t, "all but one segment compressed", func() bool {
+		plain, err := l.keeper.plain()
+		return err == nil && len(plain) == 0
+	})
+	closeLog(t, l)
 }
 
 func TestHeadSignsEverythingAfterClose(t *testing.T) {

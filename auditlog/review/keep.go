@@ -13,7 +13,7 @@ const (
 	keepTurn  = time.Second // after how long others get their turn
 	// keepRest is how much longer than a turn the rest after it is: at most this
 	// fraction of one core is taken from the statements.
-	keepRest = 8
+	keepRest = 32
 )
 
 // Keep keeps the index of a log up to date until ctx ends. A proxy does so while

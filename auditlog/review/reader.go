@@ -1,6 +1,7 @@
 package review
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 	"unsafe"
@@ -84,20 +85,20 @@ func (r *reader) strings(fields ...field) {
 // text reads a string. Without an escape in it, it aliases the line.
 func (r *reader) text() string {
 	r.take('"')
-	from := r.i
-	for !r.bad && r.i < len(r.s) {
-		switch r.s[r.i] {
-		case '"':
-			text := r.s[from:r.i]
-			r.i++
-			return unsafe.String(unsafe.SliceData(text), len(text))
-		case '\\':
-			return r.escaped(from)
-		}
-		r.i++
+	if r.bad {
+		return ""
 	}
-	r.bad = true
-	return ""
+	rest := r.s[r.i:]
+	size := bytes.IndexByte(rest, '"')
+	switch {
+	case size < 0:
+		r.bad = true
+		return ""
+	case bytes.IndexByte(rest[:size], '\\') >= 0:
+		return r.escaped(r.i)
+	}
+	r.i += size + 1
+	return unsafe.String(unsafe.SliceData(rest), size)
 }
 
 func (r *reader) escaped(from int) (text string) {
