@@ -54,5 +54,5 @@ func (c *conn) outResult(a *answer, n int, described []mywire.Column, first []by
 			return idle, err
 		}
 	}
-	return c.rows(a, &columns{})
+	return c.rows(a, &columns{outs: true})
 }

@@ -120,9 +120,10 @@ func newRig(t testing.TB, change ...func(*Relay)) *rig {
 	r.exec(fmt.Sprintf(`DROP DATABASE IF EXISTS %[1]s; DROP DATABASE IF EXISTS %[1]s_other; CREATE DATABASE %[1]s; CREATE DATABASE %[1]s_other`, r.database))
 	r.exec(fmt.Sprintf(`USE %[1]s;
 		CREATE TABLE person (id int PRIMARY KEY, name varchar(40), mobile varchar(20), salary decimal(10,2), born date, photo blob);
-		INSERT INTO person SELECT seq, concat('name ', seq), concat('1380000', lpad(seq, 4, '0')), 1000 + seq, '2000-01-01' + INTERVAL seq DAY, 'x' FROM seq_1_to_100;
+		INSERT INTO person SELECT n, concat('name ', n), concat('1380000', lpad(n, 4, '0')), 1000 + n, '2000-01-01' + INTERVAL n DAY, 'x' FROM
+			(SELECT 10 * tens.n + ones.n + 1 AS n FROM %[2]s tens, %[2]s ones) numbers;
 		CREATE TABLE %[1]s_other.person (id int, name varchar(40), mobile varchar(20), secret text);
-		INSERT INTO %[1]s_other.person VALUES (1, 'other', '13999999999', 'hidden')`, r.database))
+		INSERT INTO %[1]s_other.person VALUES (1, 'other', '13999999999', 'hidden')`, r.database, digits))
 	r.policy.Store(compiled(t, policySpec))
 	db, err := r.Open("")
 	if err != nil {
@@ -164,6 +165,9 @@ func newRig(t testing.TB, change ...func(*Relay)) *rig {
 	r.addr = l.Addr().String()
 	return r
 }
+
+// digits is a table of the numbers 0 to 9 that every server can make.
+const digits = "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
 
 func (r *rig) exec(text string) {
 	r.t.Helper()
@@ -475,7 +479,8 @@ func TestCompression(t *testing.T) {
 		if p, err = client.Packet(1 << 16); err != nil {
 			t.Fatal(err)
 		}
-		told, err := mywire.DecodeError(p.Body)
+		raw := rawClient{t: t, conn: client}
+		told, err := mywire.DecodeError(raw.authenticate(bytes.Clone(p.Body), "wrong"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -535,7 +540,7 @@ func TestCounts(t *testing.T) {
 	r.exec("USE " + r.database + `; CREATE TABLE staff (id int PRIMARY KEY AUTO_INCREMENT, name varchar(20), secret varchar(20));
 		INSERT INTO staff VALUES (1, 'a', 'right'), (2, 'b', 'right');
 		CREATE TABLE stamped (id int PRIMARY KEY, secret varchar(20), note varchar(20), at timestamp NOT NULL DEFAULT now() ON UPDATE now());
-		CREATE TABLE kept (id int PRIMARY KEY, secret varchar(20)) WITH SYSTEM VERSIONING;
+		CREATE TABLE kept (id int PRIMARY KEY, secret varchar(20)) /*M! WITH SYSTEM VERSIONING */;
 		CREATE PROCEDURE put(s varchar(20)) UPDATE staff SET secret = s WHERE id = 1;
 		CREATE PROCEDURE again(s varchar(20)) REPLACE INTO staff VALUES (1, 'a', s);
 		CREATE PROCEDURE title(s varchar(20)) UPDATE staff SET name = s WHERE id < 3`)
@@ -578,13 +583,17 @@ func TestCounts(t *testing.T) {
 		}
 	}
 	conn := r.connect("analyst")
+	versioned := "" // a table is only where that syntax is
+	if r.Product() == proxytest.ProductMariaDB {
+		versioned = "error 1142 42000"
+	}
 	for text, want := range map[string]string{
 		"UPDATE stamped SET secret = 'guess' WHERE id = 1":                                               "error 1142 42000",
 		"UPDATE stamped SET secret = 'guess', at = now() WHERE id = 1":                                   "",
 		"UPDATE stamped SET note = 'x' WHERE id = 1":                                                     "",
 		"INSERT INTO stamped (id, secret) VALUES (1, 'x') ON DUPLICATE KEY UPDATE secret = 'guess'":      "error 1142 42000",
 		"INSERT INTO stamped (id, secret) VALUES (1, 'x') ON DUPLICATE KEY UPDATE note = VALUES(secret)": "error 1142 42000",
-		"UPDATE kept SET secret = 'guess'":                                                               "error 1142 42000",
+		"UPDATE kept SET secret = 'guess'":                                                               versioned,
 	} {
 		if got := shown(t, conn, text); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)

@@ -20,6 +20,7 @@ type columns struct {
 	masked   bool           // some of them are masked
 	subjects int64          // how many columns identify a person
 	query    *session.Query // whose rows these are
+	outs     bool           // what a procedure put into parameters
 }
 
 // A cell masks the cells of one column.
@@ -444,6 +445,9 @@ func (c *conn) rowsEnd(a *answer, of *columns) (phase, error) {
 		if change.Kind != mywire.ChangeState {
 			c.session.PathChanged()
 		}
+	}
+	if of != nil && of.outs { // MySQL 5.7 to 9 does not say so, yet an OK follows
+		status |= mywire.StatusMoreResults
 	}
 	next := c.next(status)
 	if next == idle || !a.prepared.Several(a.at) {

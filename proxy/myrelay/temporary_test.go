@@ -32,7 +32,8 @@ func TestTemporaryTables(t *testing.T) {
 		{"SELECT more FROM scratch", "7 ; 7"},
 		{"TRUNCATE TABLE numbers", ""},
 		{"SELECT * FROM numbers", ""},
-		{"DROP TABLE numbers, nowhere", "error 1051 42S02"}, // which drops the first
+		{"DROP TABLE numbers, nowhere", "error 1051 42S02"}, // which may drop the first
+		{"DROP TABLE IF EXISTS numbers", ""},
 		{"SELECT * FROM numbers", "error 1146 42S02"},
 		{"DROP TEMPORARY TABLE scratch", ""},
 		{"SELECT * FROM scratch", "error 1146 42S02"},
@@ -51,7 +52,7 @@ func TestTemporaryTables(t *testing.T) {
 func TestTemporaryTableGone(t *testing.T) {
 	r := newRig(t)
 	for table, drop := range map[string]string{
-		"one": "DROP TEMPORARY TABLE one", "two": "DROP TABLE two, nowhere", "three": "EXECUTE d",
+		"one": "DROP TEMPORARY TABLE one", "two": "DROP TABLE IF EXISTS two, nowhere", "three": "EXECUTE d",
 	} {
 		conn := r.connect("analyst")
 		for text, want := range map[string]string{
