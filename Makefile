@@ -25,6 +25,8 @@
 #                CASES=directory those of case files, too; and statements that are
 #                let run, over data that differs in protected values alone
 # make versions  the tests that ask PostgreSQL, with 16, 17 and 18; what is known of functions with 14
+# make my-versions  the tests that ask MySQL or MariaDB, with MySQL 5.7 to 9 and
+#                MariaDB 10.6 and 11.8
 # make canary    CANARIES (100000) generated statements and as many of sqlsmith, as a
 #                role with masks in front of PostgreSQL: no piece of a protected value
 #                comes out; and two databases that differ in protected values alone
@@ -43,7 +45,7 @@ KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress my-regress judge versions canary mycanary soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress my-regress judge versions my-versions canary mycanary soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -123,6 +125,13 @@ versions:
 		export SQLVEIL_POSTGRESQL_BIN=$(CURDIR)/.tools/postgresql/$$version/bin; echo "PostgreSQL $$version"; \
 		go test -count=1 -timeout 30m ./rewrite/pgsql ./proxy/pgrelay && \
 			go test -count=1 -timeout 30m -run '^Test(Leak|Useful)' ./proxy || exit 1; \
+	done
+
+my-versions:
+	@.ci/install my-versions
+	for server in 5.7 8.0 8.4 9 10.6 11.8; do \
+		export SQLVEIL_MYSQL_BIN=$(CURDIR)/.tools/mysql/$$server/bin; cat .tools/mysql/$$server/version; \
+		go test -count=1 -timeout 30m ./proxy/myrelay || exit 1; \
 	done
 
 canary:

@@ -5,8 +5,9 @@
 //
 // [PostgreSQL] and [MariaDB] give a test the server of its test binary, started
 // once; [StartPostgreSQL] and [StartMariaDB] start one of your own, to be closed
-// by you. A server never outlives the process that started it, not even when
-// that is killed: see [process].
+// by you. Where SQLVEIL_MYSQL_BIN names other programs, MariaDB is a MySQL, a TiDB
+// or another version of MariaDB. A server never outlives the process that started
+// it, not even when that is killed: see [process].
 //
 // The servers are tuned to be quick and forgetful (no fsync), listen on
 // 127.0.0.1 and a unix socket, speak TLS with a certificate of [Authority], and

@@ -16,18 +16,21 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// A MariaDBServer is a running MariaDB. Its superuser is root on the socket.
+// A MariaDBServer is a running MariaDB, MySQL or TiDB. Its superuser is root on
+// the socket.
 type MariaDBServer struct {
 	Port      int
 	Directory string // data directory, and where its unix socket is
 	Authority *Authority
 
+	kind      *myKind
 	account   account
 	process   *process
 	arguments []string // of whoever started it
 }
 
-// MariaDB returns the test binary's server, started when the first test asks.
+// MariaDB returns the test binary's server, started when the first test asks:
+// the machine's MariaDB, or what SQLVEIL_MYSQL_BIN names.
 func MariaDB(t TB) *MariaDBServer {
 	t.Helper()
 	server, err := sharedMariaDB.get("", func() (*MariaDBServer, error) { return StartMariaDB() })
@@ -40,14 +43,14 @@ func MariaDB(t TB) *MariaDBServer {
 var sharedMariaDB shared[*MariaDBServer]
 
 // StartMariaDB starts a server, to be ended by Close; its arguments come behind our
-// own and prevail. The environment variable SQLVEIL_MARIADB_BIN names the directory
-// of its programs.
+// own and prevail. The environment variable SQLVEIL_MYSQL_BIN names the directory
+// of its programs, which decide whether it is a MariaDB, a MySQL or a TiDB.
 func StartMariaDB(arguments ...string) (*MariaDBServer, error) {
 	run, err := serverAccount("mysql")
 	if err != nil {
 		return nil, err
 	}
-	install, err := MariaDBProgram("mariadb-install-db")
+	kind, err := kindOfMySQL()
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +58,8 @@ func StartMariaDB(arguments ...string) (*MariaDBServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &MariaDBServer{Directory: dir, account: run, arguments: arguments}
-	err = run.run(dir, install, "--no-defaults", "--datadir="+dir, "--tmpdir="+dir, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
-		"--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=8M")
+	s := &MariaDBServer{Directory: dir, kind: kind, account: run, arguments: arguments}
+	err = kind.initialise(s)
 	if err == nil {
 		err = s.configure()
 	}
@@ -65,7 +67,7 @@ func StartMariaDB(arguments ...string) (*MariaDBServer, error) {
 		err = s.Start()
 	}
 	if err == nil {
-		err = s.Exec(context.Background(), "", "DELETE FROM mysql.global_priv WHERE User = ''; FLUSH PRIVILEGES")
+		err = s.Exec(context.Background(), "", kind.first)
 	}
 	if err != nil {
 		s.Close()
@@ -96,25 +98,14 @@ func (s *MariaDBServer) configure() error {
 
 // Start starts the server again after Stop, on the port it had.
 func (s *MariaDBServer) Start() error {
-	program, err := MariaDBProgram("mariadbd")
-	if err != nil {
-		return err
-	}
 	for attempt := 0; ; attempt++ {
+		var err error
 		if s.Port == 0 {
 			if s.Port, err = FreePort(); err != nil {
 				return err
 			}
 		}
-		s.process, err = startProcess(s.Directory, "KILL", s.account, slices.Concat([]string{
-			program, "--no-defaults",
-			// A server that starts removes what it takes for its own leftovers from tmpdir.
-			"--datadir=" + s.Directory, "--tmpdir=" + s.Directory, "--socket=" + s.Socket(), "--pid-file=" + filepath.Join(s.Directory, "pid"),
-			"--port=" + strconv.Itoa(s.Port), "--bind-address=127.0.0.1", "--skip-name-resolve",
-			"--character-set-server=utf8mb4", "--local-infile=1", "--max-allowed-packet=64M", "--max-connections=300",
-			"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=8M", "--sync-binlog=0",
-			"--performance-schema=1", "--ssl-cert=server.crt", "--ssl-key=server.key", "--ssl-ca=ca.crt",
-		}, s.arguments)...)
+		s.process, err = startProcess(s.Directory, "KILL", s.account, slices.Concat([]string{s.kind.program}, s.kind.options(s), s.arguments)...)
 		if err != nil {
 			return err
 		}
@@ -188,16 +179,9 @@ func (s *MariaDBServer) AddUser(ctx context.Context, user string) error {
 	return s.Exec(ctx, "", fmt.Sprintf("CREATE USER '%[1]s'@'%%' IDENTIFIED BY '%[2]s'; GRANT ALL ON *.* TO '%[1]s'@'%%' WITH GRANT OPTION", user, Password(user)))
 }
 
-// MariaDBProgram finds one of MariaDB's programs: in SQLVEIL_MARIADB_BIN if that
-// is set, else in PATH and where Debian puts the server.
+// MariaDBProgram finds one of MariaDB's programs in PATH and where Debian puts
+// the server.
 func MariaDBProgram(name string) (string, error) {
-	if dir := os.Getenv("SQLVEIL_MARIADB_BIN"); dir != "" {
-		path := filepath.Join(dir, name)
-		if _, err := os.Stat(path); err != nil {
-			return "", &MissingError{Program: name, Looked: "SQLVEIL_MARIADB_BIN=" + dir, Install: "apt-get install mariadb-server"}
-		}
-		return path, nil
-	}
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}

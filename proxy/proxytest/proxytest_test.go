@@ -128,10 +128,10 @@ func TestServersDieWithTheirStarter(t *testing.T) {
 
 func TestMissingProgramsSayHowToGetThem(t *testing.T) {
 	t.Setenv("SQLVEIL_POSTGRESQL_BIN", t.TempDir())
-	t.Setenv("SQLVEIL_MARIADB_BIN", t.TempDir())
+	t.Setenv("SQLVEIL_MYSQL_BIN", t.TempDir())
 	for program, start := range map[string]func() error{
-		"initdb":             func() error { _, err := StartPostgreSQL(); return err },
-		"mariadb-install-db": func() error { _, err := StartMariaDB(); return err },
+		"initdb": func() error { _, err := StartPostgreSQL(); return err },
+		"mariadb-install-db, mysqld or tidb-server": func() error { _, err := StartMariaDB(); return err },
 	} {
 		err := start()
 		if missing, ok := errors.AsType[*MissingError](err); !ok || missing.Program != program || !strings.Contains(err.Error(), "apt-get install") {

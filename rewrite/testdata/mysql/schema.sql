@@ -17,7 +17,7 @@ CREATE TABLE person (
 	team INT,
 	note TEXT,
 	mail_key VARCHAR(120) AS (lower(mail)) STORED,
-	secret_note VARCHAR(20) INVISIBLE
+	secret_note VARCHAR(20) /*!80023 INVISIBLE */ /*M! INVISIBLE */
 )//
 CREATE TABLE team (id INT PRIMARY KEY, title VARCHAR(40) NOT NULL, mobile VARCHAR(20), budget DECIMAL(12,2))//
 CREATE TABLE visit (id INT PRIMARY KEY AUTO_INCREMENT, person INT, at DATETIME, phone VARCHAR(20), remark VARCHAR(200), tags JSON)//
@@ -54,7 +54,7 @@ CREATE PROCEDURE p_rows(IN n INT) BEGIN
 	WHILE n > 0 DO SET n = n - 1; END WHILE;
 	REPEAT SET n = n + 1; UNTIL n > 3 END REPEAT;
 END//
-CREATE SEQUENCE numbers//
+/*M! CREATE SEQUENCE numbers */ /*!50700 DO 0 *///
 INSERT INTO team VALUES (1, 'North', 'canary-tm-1', 100), (2, 'South', 'canary-tm-2', 200)//
 INSERT INTO person (id, name, mail, mobile, card, pay, grade, born, doc, team, note, secret_note) VALUES
 	(1, 'canary-n-1', 'canary-m-1@x.example', 'canary-mo-1', 'canary-c-1', 771771.71, 771771, '1977-07-17', '{"phone": "canary-p-1", "city": "Rome", "mails": ["canary-ml-1"]}', 1, 'plain', 'canary-s-1'),
