@@ -23,8 +23,7 @@ func BenchmarkRelay(b *testing.B) {
 		if !ok {
 			b.Fatalf("%s has no label", name)
 		}
-		const text = 25 // OID
-		cells[i+1] = pgwire.NewCell(pgwire.Codec{Type: pgwire.TypeOf(text, -1)}, textMask{role.Mask(label)})
+		cells[i+1] = &textCell{masking.Fit(role.Mask(label), masking.Type{Kind: masking.KindText})}
 	}
 	for name, relay := range map[string]func(to, from net.Conn, rows int) error{
 		"copy": func(to, from net.Conn, rows int) error {
@@ -49,19 +48,18 @@ func BenchmarkRelay(b *testing.B) {
 	}
 }
 
-// A textMask is a mask over text.
-type textMask struct{ masking.Mask }
+// A textCell is a mask over the cells of a column of text.
+type textCell struct{ masking.Fitted }
 
-// Append implements [pgwire.TextMask].
-func (m textMask) Append(dst, text []byte) ([]byte, bool) {
-	return masking.Apply(m.Mask, dst, text, masking.Type{Kind: masking.KindText})
-}
+// AppendCell implements [pgwire.CellRewriter].
+func (c *textCell) AppendCell(dst, cell []byte) ([]byte, bool) { return c.Append(dst, cell) }
 
 // relayRows passes rows on, with these cells rewritten.
 func relayRows(to, from net.Conn, rows int, cells []pgwire.CellRewriter) error {
 	in, out := protocol.NewConn(from), protocol.NewConn(to)
 	in.FlushOnWait(out)
 	r, w := pgwire.NewReader(in), pgwire.NewWriter(out)
+	rewrite := func(dst, body []byte) ([]byte, error) { return pgwire.RewriteRow(dst, body, cells) }
 	for rows > 0 {
 		if _, err := r.Next(); err != nil {
 			return err
@@ -74,21 +72,11 @@ func relayRows(to, from net.Conn, rows int, cells []pgwire.CellRewriter) error {
 			rows -= int(n)
 			continue
 		}
-		body, err := r.Body(bufferSize)
+		n, _, err := r.RewriteRun(w, rewrite)
 		if err != nil {
 			return err
 		}
-		dst, err := w.Begin(pgwire.MsgDataRow, len(body))
-		if err != nil {
-			return err
-		}
-		if dst, err = pgwire.RewriteRow(dst, body, cells); err != nil {
-			return err
-		}
-		if err := w.End(dst); err != nil {
-			return err
-		}
-		rows--
+		rows -= int(n)
 	}
 	return w.Flush()
 }

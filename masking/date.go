@@ -46,6 +46,31 @@ func (m date) Append(dst, text []byte, t Type) ([]byte, bool) {
 	return Neutral(dst, t)
 }
 
+// A wholeDate is a date mask for dates, with a time or without.
+type wholeDate struct {
+	date
+	timed bool
+}
+
+func (m date) shortcut(t Type) shortcut {
+	switch t.Kind {
+	case KindDate, KindTimestamp, KindTimestampTZ:
+		return &wholeDate{date: m, timed: t.Kind != KindDate}
+	}
+	return nil
+}
+
+// try implements [shortcut]. The first moment of a period that exists does so too.
+func (m *wholeDate) try(dst, text []byte) ([]byte, bool) {
+	at, ok := parseMoment(text)
+	if !ok || (at.separator != 0) != m.timed {
+		return dst, false
+	}
+	start := len(dst)
+	dst = m.appendStart(dst, at)
+	return dst, !bytes.Equal(dst[start:], text)
+}
+
 // appendStart appends the first moment of the period that at lies in, in the
 // form that at has: with a time and a zone or without.
 func (m date) appendStart(dst []byte, at moment) []byte {

@@ -4,7 +4,8 @@
 // immutable [Policy]. [Policy.Match] finds a caller's [Role], [Policy.Label] a
 // column's [Label], and [Role.Mask] the [Mask] that stands between the two.
 // [Apply] is how a value is masked: it runs the mask and enforces the laws that
-// every masked value obeys, whatever the mask does:
+// every masked value obeys, whatever the mask does; [Fit] prepares the same for
+// many values of one type:
 //
 //   - NULL stays NULL: it is never handed to a mask. JSON's null stays null.
 //   - The output is not the input. The one exception is the neutral value of

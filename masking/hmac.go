@@ -32,6 +32,7 @@ const (
 	tokenLength   = 26 // characters of a token: 128 bits
 	shortestToken = 8  // in a column too narrow for more; 40 bits
 	longestToken  = 51 // what one sum gives
+	tokenBits     = 5  // that a character stands for
 	tokenBytes    = 16 // of a token in a binary column
 	keyLength     = 32
 )
@@ -77,9 +78,7 @@ func (*hmacMask) Name() string { return "hmac" }
 func (m *hmacMask) Append(dst, text []byte, t Type) ([]byte, bool) {
 	s := m.states.Get().(*macState)
 	defer m.states.Put(s)
-	s.mac.Reset()
-	s.mac.Write(joinable(text, t))
-	sum := s.mac.Sum(s.sum[:0])
+	sum := s.of(text, t)
 	switch t.Kind {
 	case KindText:
 		return m.appendToken(dst, sum, t)
@@ -91,6 +90,34 @@ func (m *hmacMask) Append(dst, text []byte, t Type) ([]byte, bool) {
 		return hex.AppendEncode(append(dst, neutralBytes...), sum[:tokenBytes]), true
 	}
 	return Neutral(dst, t)
+}
+
+// of returns the keyed hash of a value, until the next call.
+func (s *macState) of(text []byte, t Type) []byte {
+	s.mac.Reset()
+	s.mac.Write(joinable(text, t))
+	return s.mac.Sum(s.sum[:0])
+}
+
+// A token is an hmac mask for texts, with a keyed hash of its own.
+type token struct {
+	of    *hmacMask
+	kind  Type
+	state *macState
+}
+
+func (m *hmacMask) shortcut(t Type) shortcut {
+	if t.Kind != KindText {
+		return nil
+	}
+	return &token{of: m, kind: t, state: m.states.New().(*macState)}
+}
+
+// try implements [shortcut].
+func (m *token) try(dst, text []byte) ([]byte, bool) {
+	start := len(dst)
+	dst, ok := m.of.appendToken(dst, m.state.of(text, m.kind), m.kind)
+	return dst, ok && !bytes.Equal(dst[start:], text)
 }
 
 // joinable is what of a value decides its token. The blanks that pad a char(n)
@@ -110,7 +137,8 @@ func (m *hmacMask) appendToken(dst, sum []byte, t Type) ([]byte, bool) {
 	if length < shortestToken {
 		return Neutral(dst, t)
 	}
-	return tokens.AppendEncode(dst, sum)[:len(dst)+length], true
+	bits := tokenBits * length
+	return tokens.AppendEncode(dst, sum[:(bits+7)/8])[:len(dst)+length], true
 }
 
 // appendNumberToken appends a whole number that every value of the type can be.

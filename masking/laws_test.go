@@ -205,6 +205,7 @@ func FuzzApply(f *testing.F) {
 		typ := Type{Kind: Kind(kind % 18), Bits: int(n), Unsigned: unsigned, Length: int(n), Precision: int(n), Scale: int(n) / 3}
 		for name, m := range all {
 			checkLaws(t, name, m, text, typ)
+			checkFitted(t, name, m, text, typ)
 		}
 	})
 }

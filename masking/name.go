@@ -121,6 +121,68 @@ func appendWords(dst, name []byte, width int) ([]byte, bool) {
 	return dst, words > 0
 }
 
+// An asciiName is a name mask for names in words of ASCII letters.
+type asciiName struct{ length int } // of the column
+
+func (personName) shortcut(t Type) shortcut {
+	if t.Kind != KindText {
+		return nil
+	}
+	return &asciiName{length: t.Length}
+}
+
+// try implements [shortcut].
+func (m *asciiName) try(dst, text []byte) ([]byte, bool) {
+	start, words := len(dst), 0
+	for i := 0; i < len(text); words++ {
+		first, letters := text[i], 0
+		for ; i < len(text); i++ {
+			part := nameParts[text[i]]
+			if part == partLetter {
+				letters++
+			} else if part != partJoint || letters == 0 {
+				break
+			}
+		}
+		if letters == 0 || words == mostWords || i < len(text) && nameParts[text[i]] != partBreak {
+			return dst, false
+		}
+		if words > 0 {
+			dst = append(dst, ' ')
+		}
+		if letters > 1 {
+			dst = append(dst, first)
+		}
+		dst = append(dst, stars...)
+		for i < len(text) && nameParts[text[i]] == partBreak {
+			i++
+		}
+	}
+	return dst, words > 0 && fits(len(dst)-start, m.length)
+}
+
+// What a byte is in a name of ASCII words.
+const (
+	partOther = iota
+	partLetter
+	partJoint // within a word
+	partBreak // between words
+)
+
+var nameParts = func() (parts [256]uint8) {
+	for c := range byte(utf8.RuneSelf) {
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z':
+			parts[c] = partLetter
+		case c == '\'' || c == '-' || c == '.':
+			parts[c] = partJoint
+		case c == ' ' || c == ',':
+			parts[c] = partBreak
+		}
+	}
+	return parts
+}()
+
 func isWordBreak(r rune) bool { return r == ' ' || r == ',' || unicode.IsSpace(r) }
 
 // scanWord returns where the first word of name ends and how many letters it

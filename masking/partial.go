@@ -48,6 +48,39 @@ func (m partial) Append(dst, text []byte, t Type) ([]byte, bool) {
 	return append(dst, text[len(value):]...), true
 }
 
+// An asciiPartial is a partial mask for texts in ASCII.
+type asciiPartial struct {
+	partial
+	length int // of the column
+}
+
+func (m partial) shortcut(t Type) shortcut {
+	if t.Kind != KindText || m.char >= utf8.RuneSelf {
+		return nil
+	}
+	return &asciiPartial{partial: m, length: t.Length}
+}
+
+// try implements [shortcut].
+func (m *asciiPartial) try(dst, text []byte) ([]byte, bool) {
+	n := len(text)
+	for n > 0 && text[n-1] == ' ' {
+		n--
+	}
+	if !m.hidesEnough(n) || !fits(len(text), m.length) || !isPlain(text) {
+		return dst, false
+	}
+	start, char := len(dst), byte(m.char)
+	dst = append(dst, text...)
+	hidden := dst[start+m.first : start+n-m.last]
+	changed := byte(0)
+	for i, c := range hidden {
+		changed |= c ^ char
+		hidden[i] = char
+	}
+	return dst, changed != 0
+}
+
 // fewestHidden is how many characters must be hidden where more than half of
 // them is kept.
 const fewestHidden = 4

@@ -12,6 +12,20 @@ type redact struct{ whole bool }
 func (redact) Name() string                                { return "redact" }
 func (redact) Append(dst, _ []byte, t Type) ([]byte, bool) { return Neutral(dst, t) }
 
+// A constant is what redact makes of every value of a type.
+type constant struct{ text []byte }
+
+func (redact) shortcut(t Type) shortcut {
+	text, ok := Neutral(nil, t)
+	if !ok {
+		return nil
+	}
+	return &constant{text: text}
+}
+
+// try implements [shortcut].
+func (m *constant) try(dst, _ []byte) ([]byte, bool) { return append(dst, m.text...), true }
+
 // neutralTexts are the words that stand for a withheld text, longest first; the
 // first that the column can hold is used.
 var neutralTexts = [...]string{"[redacted]", "***", "*"}

@@ -77,19 +77,22 @@ func RewriteRow(dst, body []byte, columns []CellRewriter) ([]byte, error) {
 			return dst, errCutOff
 		}
 		size := int(int32(protocol.Uint32At(body[at:])))
-		at += lengthSize
-		if size == null {
+		start := at + lengthSize
+		if uint(size) > uint(len(body)-start) { // or negative
+			if size != null {
+				return dst, errCutOff
+			}
+			at = start
 			continue
 		}
-		if size < 0 || size > len(body)-at {
-			return dst, errCutOff
-		}
 		if column != nil {
-			dst = append(dst, body[kept:at-lengthSize]...)
-			dst, _ = appendRewritten(dst, body[at:at+size:at+size], column)
-			kept = at + size
+			if kept < at {
+				dst = append(dst, body[kept:at]...)
+			}
+			dst, _ = appendRewritten(dst, body[start:start+size:start+size], column)
+			kept = start + size
 		}
-		at += size
+		at = start + size
 	}
 	if at < len(body) {
 		return dst, fmt.Errorf("DataRow: %w: %d bytes too many", protocol.ErrMalformed, len(body)-at)

@@ -40,6 +40,9 @@ func (c Codec) AppendValue(dst, text []byte) ([]byte, bool) {
 	}
 }
 
+// Plain says whether the values of the column are single ones, each its own text.
+func (c Codec) Plain() bool { return c.Type.form != formNone && !c.Type.Array && c.same() }
+
 // same says whether a value is its own text.
 func (c Codec) same() bool {
 	return c.Format == TextFormat || c.Format == BinaryFormat && c.Type.form == formText

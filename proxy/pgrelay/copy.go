@@ -13,7 +13,8 @@ const maxCopyRow = maxRow
 
 // A copyOut is a COPY to the client whose cells are masked.
 type copyOut struct {
-	rows    *pgwire.Copy // nil: nothing is masked
+	rows    *pgwire.Copy   // nil: nothing is masked
+	rewrite pgwire.Rewrite // of what they stand in
 	columns *columns
 }
 
@@ -61,7 +62,8 @@ func (d *down) prepareCopy(e *entry, response pgwire.CopyResponse) (*copyOut, er
 	for _, column := range e.prepared.Columns(e.at) {
 		o.Quoted = append(o.Quoted, format.Quotes(column.Name))
 	}
-	return &copyOut{rows: pgwire.NewCopy(o, c.cells, maxCopyRow), columns: c}, nil
+	rows := pgwire.NewCopy(o, c.cells, maxCopyRow)
+	return &copyOut{rows: rows, rewrite: rows.Rewrite, columns: c}, nil
 }
 
 // copyOptions are the options of a COPY in the codec's words.
@@ -99,25 +101,14 @@ func (d *down) copyData(e *entry) error {
 		}
 		return err
 	}
-	body, err := d.in.Body(maxCopyRow)
-	if err != nil {
+	if _, err := d.in.Body(maxCopyRow); err != nil {
 		return err
 	}
-	dst, err := d.out.Begin(pgwire.MsgCopyData, len(body))
-	if err != nil {
-		return err
-	}
-	start := len(dst)
-	if dst, err = d.copy.rows.Rewrite(dst, body); err != nil {
-		return err
-	}
+	_, bytes, err := d.in.RewriteRun(d.out, d.copy.rewrite)
 	if q != nil {
-		q.Bytes += int64(len(body))
+		q.Bytes += bytes
 	}
-	if len(dst) == start {
-		return nil // no row is complete yet
-	}
-	return d.out.End(dst)
+	return err
 }
 
 // copyDone deals with the end of a COPY to the client.

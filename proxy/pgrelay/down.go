@@ -144,7 +144,7 @@ func (d *down) content(e *entry, h pgwire.Header) error {
 	}
 	switch h.Type {
 	case pgwire.MsgDataRow:
-		return d.row(e, h)
+		return d.row(e)
 	case pgwire.MsgRowDescription:
 		return d.rowDescription(e)
 	case pgwire.MsgNoData:

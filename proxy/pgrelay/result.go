@@ -13,6 +13,7 @@ import (
 // columns rewrite the rows of one result. They belong to one session.
 type columns struct {
 	cells    []pgwire.CellRewriter // nil when no cell is to be looked at
+	rewrite  pgwire.Rewrite        // of a row with these cells
 	masked   bool                  // some of them are masked
 	vouched  bool                  // for what is released: see [session.Prepared.Vouched]
 	subjects int64                 // how many columns identify a person
@@ -39,10 +40,18 @@ func (c *cell) AppendCell(dst, value []byte) ([]byte, bool) {
 	return c.Cell.AppendCell(dst, value)
 }
 
+// A textCell masks the cells of a column whose values stand on the wire as text.
+type textCell struct{ textMask }
+
+// AppendCell implements [pgwire.CellRewriter].
+func (c *textCell) AppendCell(dst, value []byte) ([]byte, bool) {
+	c.of.count++
+	return c.Append(dst, value)
+}
+
 // A textMask is a mask over the text of values of one type.
 type textMask struct {
-	mask    masking.Mask
-	kind    masking.Type
+	mask    masking.Fitted
 	down    *down
 	subject string // the class, where the values identify persons
 	of      *columns
@@ -53,9 +62,9 @@ type textMask struct {
 func (m *textMask) Append(dst, text []byte) ([]byte, bool) {
 	m.note(text)
 	if m.down.ascii && !isASCII(text) {
-		return masking.Neutral(dst, m.kind)
+		return m.mask.Neutral(dst)
 	}
-	return masking.Apply(m.mask, dst, text, m.kind)
+	return m.mask.Append(dst, text)
 }
 
 // note puts the person whom a value identifies on record.
@@ -106,13 +115,16 @@ func maskable(t pgwire.Type) masking.Type {
 
 // cellOf returns what rewrites the cells of a column, nil for nothing.
 func (d *down) cellOf(mask masking.Mask, subject string, t pgwire.Type, format int16, of *columns) pgwire.CellRewriter {
-	text := textMask{mask: mask, kind: maskable(t), down: d, subject: subject, of: of}
+	text := textMask{mask: masking.Fit(mask, maskable(t)), down: d, subject: subject, of: of}
 	codec := pgwire.Codec{Type: t, Format: format}
 	switch {
 	case mask != nil:
 		of.masked = true
 		if mask == masking.Null { // of an array as a whole
 			codec.Type = pgwire.Type{}
+		}
+		if codec.Plain() {
+			return &textCell{text}
 		}
 		c := pgwire.NewCell(codec, &text)
 		if mask == masking.Withheld {
@@ -152,6 +164,7 @@ func (d *down) prepare(p *session.Prepared, i int, fields []pgwire.FieldDescript
 		}
 		c.cells[j] = d.cellOf(mask, subject, pgwire.TypeOf(f.TypeOID, f.TypeModifier), format(j), c)
 	}
+	c.rewrite = func(dst, body []byte) ([]byte, error) { return pgwire.RewriteRow(dst, body, c.cells) }
 	return c, nil
 }
 
@@ -256,9 +269,8 @@ func (d *down) portalColumns(b *portal) (*columns, error) {
 	return c, err
 }
 
-// row deals with a DataRow, and with those that follow it in the buffer where
-// they pass as they are.
-func (d *down) row(e *entry, h pgwire.Header) error {
+// row deals with a DataRow, and with those that follow it in the buffer.
+func (d *down) row(e *entry) error {
 	if d.muted {
 		return nil
 	}
@@ -285,30 +297,24 @@ func (d *down) row(e *entry, h pgwire.Header) error {
 		return err
 	}
 	c.query = q
-	return d.maskRow(e, h, c.cells, q)
+	return d.maskRows(e, c, q)
 }
 
-// maskRow rewrites one row.
-func (d *down) maskRow(e *entry, h pgwire.Header, cells []pgwire.CellRewriter, q *session.Query) error {
-	body, err := d.in.Body(maxRow)
+// maskRows rewrites the row at hand, and those that follow it in the buffer.
+func (d *down) maskRows(e *entry, c *columns, q *session.Query) error {
+	_, err := d.in.Body(maxRow)
 	if errors.Is(err, protocol.ErrTooLarge) {
 		return d.withhold(e, err)
 	}
 	if err != nil {
 		return err
 	}
-	dst, err := d.out.Begin(pgwire.MsgDataRow, len(body))
-	if err != nil {
-		return err
-	}
-	if dst, err = pgwire.RewriteRow(dst, body, cells); err != nil {
-		return err
-	}
+	rows, bytes, err := d.in.RewriteRun(d.out, c.rewrite)
 	if q != nil {
-		q.Rows++
-		q.Bytes += int64(h.Size)
+		q.Rows += rows
+		q.Bytes += bytes
 	}
-	return d.out.End(dst)
+	return err
 }
 
 // withhold releases nothing of a result that is not as planned: the client gets an
