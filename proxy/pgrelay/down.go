@@ -1,7 +1,6 @@
 package pgrelay
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -28,7 +27,6 @@ type lastWords struct{ state, message string }
 // A down is the pump from the server to the client.
 type down struct {
 	*conn
-	ctx context.Context // of the session, for questions about definitions
 	in  *pgwire.Reader
 	out *pgwire.Writer
 
@@ -49,8 +47,8 @@ type down struct {
 	ascii  bool // the client's encoding is not UTF-8
 }
 
-func (d *down) begin(ctx context.Context, c *conn) {
-	d.conn, d.ctx, d.in, d.out = c, ctx, c.fromServer, c.toClient
+func (d *down) begin(c *conn) {
+	d.conn, d.in, d.out = c, c.fromServer, c.toClient
 }
 
 // run passes messages on until the server closes the connection, which is io.EOF,

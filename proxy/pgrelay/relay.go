@@ -59,64 +59,90 @@ type conn struct {
 	up     up
 	down   down
 
+	ctx  context.Context // ends with the session
+	stop context.CancelCauseFunc
+	pump sync.WaitGroup // of the down pump
+
+	first   sync.Once // of the ends
+	cause   error     // of it
+	stopped bool      // from outside
+
 	goodbye sync.Once
 }
 
-// Serve implements [session.Relay].
+// Serve implements [session.Relay]. An idle session waits below it, on a stack that
+// the runtime halves as long as little of it is in use: so what the session's end
+// needs is kept in conn, and what only its start needs has returned by then.
 func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	c := &conn{relay: r, session: s, client: protocol.NewConn(nc), flight: newFlight()}
-	c.client.WriteTimeout = r.WriteTimeout
-	c.fromClient, c.toClient = pgwire.NewReader(c.client), pgwire.NewWriter(c.client)
-	defer c.client.Close()
-	unhook := context.AfterFunc(ctx, func() { c.client.Close() })
-	defer unhook()
-	defer c.forgetKey()
-	started, err := c.logIn(ctx)
-	if c.server != nil {
-		defer c.server.Close()
-	}
-	if err != nil || !started {
+	c := r.newConn(ctx, nc, s)
+	defer c.close()
+	if started, err := c.begin(); err != nil || !started {
 		return err
 	}
-	return c.pump(ctx, stop)
+	if err := c.runUp(c.ctx); err != nil {
+		c.end(err) // else the server answers what is left and closes
+	}
+	return c.finish()
 }
 
-// pump runs both pumps until both have returned. The first to return says why.
-func (c *conn) pump(ctx context.Context, stop context.CancelCauseFunc) error {
-	unhook := context.AfterFunc(ctx, func() {
+func (r *Relay) newConn(ctx context.Context, nc net.Conn, s *session.Session) *conn {
+	c := &conn{relay: r, session: s, client: protocol.NewConn(nc), flight: newFlight()}
+	c.ctx, c.stop = context.WithCancelCause(ctx)
+	c.client.WriteTimeout = r.WriteTimeout
+	c.fromClient, c.toClient = pgwire.NewReader(c.client), pgwire.NewWriter(c.client)
+	return c
+}
+
+// close gives back what the session holds.
+func (c *conn) close() {
+	c.stop(nil)
+	c.forgetKey()
+	c.client.Close()
+	if c.server != nil {
+		c.server.Close()
+	}
+}
+
+// begin logs the client in and starts the down pump. It returns false when the
+// session ended before that.
+func (c *conn) begin() (started bool, err error) {
+	unhook := context.AfterFunc(c.ctx, func() { c.client.Close() })
+	started, err = c.logIn(c.ctx)
+	unhook()
+	if err != nil || !started {
+		return started, err
+	}
+	context.AfterFunc(c.ctx, func() {
 		c.client.Close()
 		c.server.Close()
-		c.flight.end(context.Cause(ctx))
+		c.flight.end(context.Cause(c.ctx))
 	})
-	defer unhook()
 	c.up.begin(c)
-	c.down.begin(ctx, c)
+	c.down.begin(c)
 	c.client.FlushOnWait(c.server)
 	c.server.FlushOnWait(c.client)
 	c.session.Stop(c.shutDown)
-	var wg sync.WaitGroup
-	var cause error
-	var once sync.Once
-	ended := false // from outside
-	end := func(err error) {
-		once.Do(func() { cause, ended = err, ctx.Err() != nil })
-		stop(err)
+	c.pump.Go(func() { c.end(c.runDown()) })
+	return true, nil
+}
+
+// end ends the session because a pump has returned. The first to return says why.
+func (c *conn) end(why error) {
+	c.first.Do(func() { c.cause, c.stopped = why, c.ctx.Err() != nil })
+	c.stop(why)
+}
+
+// finish waits for the down pump and returns why the session ended.
+func (c *conn) finish() error {
+	c.pump.Wait()
+	if c.stopped {
+		c.cause = &session.EndError{Why: "proxy stopped"}
 	}
-	wg.Go(func() { end(c.runDown()) })
-	if err := c.runUp(ctx); err != nil {
-		end(err) // else the server answers what is left and closes
-	}
-	wg.Wait()
-	if ended {
-		cause = &session.EndError{Why: "proxy stopped"}
-	}
-	c.down.abandon(session.Why(cause))
-	if errors.Is(cause, io.EOF) {
+	c.down.abandon(session.Why(c.cause))
+	if errors.Is(c.cause, io.EOF) {
 		return nil
 	}
-	return cause
+	return c.cause
 }
 
 func (c *conn) runUp(ctx context.Context) (err error) {
