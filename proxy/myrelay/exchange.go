@@ -321,7 +321,8 @@ func (c *conn) begin(p *session.Prepared, how string, bound session.Persons) (*a
 		}
 		c.running = append(c.running, q)
 	}
-	return &answer{prepared: p, queries: c.running}, nil
+	c.now = answer{prepared: p, queries: c.running}
+	return &c.now, nil
 }
 
 // asText deals with a command that is another way to write a statement about a
@@ -527,9 +528,9 @@ func (c *conn) ok(a *answer) (phase, error) {
 		return next, nil
 	case reads && (altered || ok.Warnings != 0 || len(ok.Info) != 0):
 		ok.Warnings, ok.Info = 0, nil
-		return next, c.client.Write(mywire.AppendOK(nil, ok, c.agreed, false))
+		return next, c.writeOK(ok, false)
 	case altered:
-		return next, c.client.Write(mywire.AppendOK(nil, ok, c.agreed, false))
+		return next, c.writeOK(ok, false)
 	}
 	return next, c.server.CopyTo(c.client)
 }

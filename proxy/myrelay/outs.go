@@ -38,9 +38,14 @@ func (c *conn) outParameters(a *answer, n int) (first []byte, out bool, err erro
 
 // outResult passes on what a procedure put into parameters. The plan has seen to it
 // that nothing of that is protected.
-func (c *conn) outResult(a *answer, n int, described []mywire.Column, first []byte) (phase, error) {
+func (c *conn) outResult(a *answer, first []byte) (phase, error) {
+	described, err := c.decoded()
+	if err != nil {
+		return idle, err
+	}
 	if !a.muted {
-		if err := c.release(n, described); err != nil {
+		c.tell(described)
+		if err := c.release(&c.told); err != nil {
 			return idle, err
 		}
 	}
@@ -54,5 +59,7 @@ func (c *conn) outResult(a *answer, n int, described []mywire.Column, first []by
 			return idle, err
 		}
 	}
-	return c.rows(a, &columns{outs: true})
+	of := c.unwatched()
+	of.outs = true
+	return c.rows(a, of)
 }

@@ -19,6 +19,8 @@ type statement struct {
 	execute  mywire.Execute
 	long     map[uint16][]byte // guarded parameters that came in pieces
 
+	described *described // its last result, nil for none
+
 	columns *columns       // of the open cursor
 	running *session.Query // the execution whose cursor is open
 }
@@ -303,7 +305,8 @@ func (c *conn) fetch() error {
 
 // fetched passes on the rows of a cursor.
 func (c *conn) fetched(st *statement) error {
-	a, of := &answer{binary: true}, &columns{}
+	c.now = answer{binary: true}
+	a, of := &c.now, c.unwatched()
 	if st != nil {
 		a.prepared = st.prepared
 		if st.columns != nil {

@@ -52,8 +52,12 @@ type conn struct {
 	status     mywire.Status    // what the server told last
 	withheld   bool             // the warnings of the last result may tell of protected values
 	running    []*session.Query // that have begun and perhaps not ended
-	buffer     []byte           // column definitions held back
-	ahead      *mywire.Header   // of the server's packet that was read before its turn, nil for none
+	now        answer           // to the command at hand
+	heard      words            // column definitions of the result at hand
+	told       words            // what the client is told of them
+	plain      columns          // of results that pass as they are
+	described  map[session.Identity]*described
+	ahead      *mywire.Header // of the server's packet that was read before its turn, nil for none
 
 	mu       sync.Mutex
 	waiting  bool // for a command; guarded by mu

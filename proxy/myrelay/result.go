@@ -18,6 +18,7 @@ type columns struct {
 	cells    []mywire.CellRewriter // nil when no cell is to be looked at
 	types    []mywire.FieldType
 	masked   bool           // some of them are masked
+	foreseen bool           // by the plan alone
 	subjects int64          // how many columns identify a person
 	query    *session.Query // whose rows these are
 	outs     bool           // what a procedure put into parameters
@@ -160,6 +161,7 @@ func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, b
 	if err != nil {
 		return nil, err
 	}
+	of.foreseen = p.Open() || p.Foreseen(i, masks)
 	if masks == nil && !p.Subjects(i) {
 		return of, nil
 	}
@@ -197,8 +199,7 @@ func (c *conn) result(a *answer) (phase, error) {
 	if a.prepared == nil || !watched(a.prepared, a.at) {
 		return c.openResult(a, n)
 	}
-	described, err := c.definitions(n)
-	if err != nil {
+	if err := c.definitions(n); err != nil {
 		return idle, err
 	}
 	first, out, err := c.outParameters(a, n)
@@ -206,21 +207,11 @@ func (c *conn) result(a *answer) (phase, error) {
 		return idle, err
 	}
 	if out {
-		return c.outResult(a, n, described, first)
+		return c.outResult(a, first)
 	}
-	of, err := c.describe(a.prepared, a.at, described, a.binary)
-	switch {
-	case err != nil && a.prepared.Open():
-		of = &columns{}
-	case err != nil:
-		if err := c.withhold(a, err); err != nil {
-			return idle, err
-		}
-	}
-	if !a.muted {
-		if err := c.release(n, described); err != nil {
-			return idle, err
-		}
+	of, err := c.judge(a)
+	if err != nil {
+		return idle, err
 	}
 	if !c.agreed.Has(mywire.CapDeprecateEOF) {
 		status, failed, err := c.columnsEnd(a)
@@ -238,6 +229,31 @@ func (c *conn) result(a *answer) (phase, error) {
 		}
 	}
 	return c.rows(a, of)
+}
+
+// judge decides about the columns that were heard and passes them on. It returns nil
+// columns where they are withheld.
+func (c *conn) judge(a *answer) (*columns, error) {
+	if a.muted {
+		return nil, nil
+	}
+	if d := c.known(a); d != nil {
+		return d.columns, c.release(&d.told)
+	}
+	described, err := c.decoded()
+	if err != nil {
+		return nil, err
+	}
+	of, err := c.describe(a.prepared, a.at, described, a.binary)
+	switch {
+	case err != nil && a.prepared.Open():
+		of = c.unwatched()
+	case err != nil:
+		return nil, c.withhold(a, err)
+	}
+	c.tell(described)
+	c.keep(a, of)
+	return of, c.release(&c.told)
 }
 
 // openResult is result for rows that pass as they are.
@@ -259,10 +275,16 @@ func (c *conn) openResult(a *answer, n int) (phase, error) {
 			return idle, err
 		}
 		if a.opens(status) {
-			return c.opened(a, &columns{}, status)
+			return c.opened(a, c.unwatched(), status)
 		}
 	}
-	return c.rows(a, &columns{})
+	return c.rows(a, c.unwatched())
+}
+
+// unwatched are columns that nobody looks at. Results take turns with them.
+func (c *conn) unwatched() *columns {
+	c.plain = columns{}
+	return &c.plain
 }
 
 // columnsEnd passes on the EOF behind the columns, or the error in its place:
@@ -284,50 +306,9 @@ func (c *conn) columnsEnd(a *answer) (status mywire.Status, failed bool, err err
 	case err != nil, a.muted:
 		return status, false, err
 	case a.touches():
-		return status, false, c.client.Write(mywire.AppendEOF(nil, status))
+		return status, false, c.writeEOF(status)
 	}
 	return status, false, c.server.CopyTo(c.client)
-}
-
-// definitions reads the columns of a result, which alias c.buffer.
-func (c *conn) definitions(n int) ([]mywire.Column, error) {
-	c.buffer = c.buffer[:0]
-	ends := make([]int, n)
-	for j := range n {
-		if _, err := c.fromServer(); err != nil {
-			return nil, err
-		}
-		body, err := c.server.Body(maxReply)
-		if err != nil {
-			return nil, err
-		}
-		c.buffer = append(c.buffer, body...)
-		ends[j] = len(c.buffer)
-	}
-	described := make([]mywire.Column, n)
-	start := 0
-	for j, end := range ends {
-		var err error
-		if described[j], err = mywire.DecodeColumnAs(c.buffer[start:end], c.agreed); err != nil {
-			return nil, err
-		}
-		start = end
-	}
-	return described, nil
-}
-
-// release passes on the columns that were held back. They are written anew: what
-// was not understood of them is not passed on.
-func (c *conn) release(n int, described []mywire.Column) error {
-	if err := c.client.Write(protocol.AppendLenenc(nil, uint64(n))); err != nil {
-		return err
-	}
-	for j := range described {
-		if err := c.client.Write(described[j].AppendAs(nil, c.agreed)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // withhold releases nothing of a result that is not as planned: the client gets an
@@ -478,7 +459,29 @@ func (c *conn) passEnd(a *answer, status mywire.Status, ok mywire.OK) error {
 		return c.server.CopyTo(c.client)
 	case c.agreed.Has(mywire.CapDeprecateEOF):
 		ok.Warnings, ok.Info = 0, nil
-		return c.client.Write(mywire.AppendOK(nil, ok, c.agreed, true))
+		return c.writeOK(ok, true)
 	}
-	return c.client.Write(mywire.AppendEOF(nil, status))
+	return c.writeEOF(status)
 }
+
+func (c *conn) writeOK(ok mywire.OK, asEOF bool) error {
+	dst, err := c.client.Begin(okSize + len(ok.Info))
+	if err != nil {
+		return err
+	}
+	return c.client.End(mywire.AppendOK(dst, ok, c.agreed, asEOF))
+}
+
+func (c *conn) writeEOF(status mywire.Status) error {
+	dst, err := c.client.Begin(eofSize)
+	if err != nil {
+		return err
+	}
+	return c.client.End(mywire.AppendEOF(dst, status))
+}
+
+// Sizes of packets: of an EOF, and of an OK without its text at most.
+const (
+	eofSize = 5
+	okSize  = 32
+)

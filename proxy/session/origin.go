@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 
+	"sqlveil/masking"
 	"sqlveil/rewrite"
 )
 
@@ -27,6 +28,33 @@ func (p *Prepared) OriginOf(schema, table, column string) Origin {
 		return Origin{}
 	}
 	return Origin{Rel: rel, Att: att}
+}
+
+// An Identity is that of one statement as it was judged: two of the same are the
+// same statement under the same policy, catalog and names.
+type Identity struct {
+	scope *rewrite.Scope
+	plan  *rewrite.Plan
+}
+
+// Identity is that of the statement with this index; ok is false where there is no
+// such statement, or it was not judged.
+func (p *Prepared) Identity(i int) (id Identity, ok bool) {
+	if p.scope == nil || i >= len(p.plans) {
+		return Identity{}, false
+	}
+	return Identity{p.scope, p.plans[i]}, true
+}
+
+// Foreseen says whether the masks of a result are those that were planned. Where
+// they are not, the server has been heard, which is on record each time.
+func (p *Prepared) Foreseen(i int, masks []masking.Mask) bool {
+	for j, o := range p.plans[i].Outputs {
+		if masks == nil && o.Mask != nil || masks != nil && masks[j] != o.Mask {
+			return false
+		}
+	}
+	return true
 }
 
 // Several says whether the statement with this index may return several results:

@@ -1,0 +1,114 @@
+package myrelay
+
+import (
+	"strings"
+	"testing"
+
+	"sqlveil/auditlog"
+	"sqlveil/protocol"
+	"sqlveil/protocol/mywire"
+)
+
+// discard is an audit log that keeps nothing.
+type discard struct{}
+
+func (discard) Append(*auditlog.Event, bool) (uint64, error) { return 1, nil }
+
+// exchange sends a command and drops its answer of so many packets; it allocates
+// nothing itself.
+func (c *rawClient) exchange(command []byte, packets int) {
+	c.conn.Restart()
+	if err := c.conn.Write(command); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.conn.Flush(); err != nil {
+		c.t.Fatal(err)
+	}
+	for range packets {
+		if _, err := c.conn.Next(); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// packets counts the packets of the result that answers a command.
+func (c *rawClient) packets(command []byte) (n int) {
+	c.t.Helper()
+	c.send(command)
+	for eofs := 0; eofs < 2; n++ {
+		body := c.next()
+		if body[0] == 0xff {
+			c.t.Fatalf("answered %q", body)
+		}
+		if body[0] == 0xfe && len(body) < 9 {
+			eofs++
+		}
+	}
+	return n
+}
+
+// prepare prepares a text and returns its number.
+func (c *rawClient) prepare(text string) uint32 {
+	c.t.Helper()
+	c.send(mywire.AppendText(nil, mywire.ComStmtPrepare, []byte(text)))
+	made, err := mywire.DecodePrepareOK(c.next())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, n := range []uint16{made.Parameters, made.Columns} {
+		if n > 0 {
+			for range n + 1 {
+				c.next()
+			}
+		}
+	}
+	return made.Statement
+}
+
+// executeCommand executes a statement with one number.
+func executeCommand(statement, argument uint32) []byte {
+	body := append(mywire.AppendStatement(nil, mywire.ComStmtExecute, statement), 0, 1, 0, 0, 0)
+	body = protocol.AppendUint16LE(append(body, 0, 1), uint16(mywire.TypeLong))
+	return protocol.AppendUint32LE(body, argument)
+}
+
+// How often an exchange allocates, whatever its result is: for the text and what it
+// is known by, for what is prepared of it, and for the record.
+const (
+	byText   = 4
+	prepared = 1
+)
+
+// TestAllocations lets a client, the relay and a real server go through the same
+// exchange again and again.
+func TestAllocations(t *testing.T) {
+	r := newRig(t)
+	r.server.Options.Audit = discard{}
+	for _, user := range []string{"dba", "analyst"} {
+		c := r.raw(user)
+		text := func(text string) []byte { return mywire.AppendText(nil, mywire.ComQuery, []byte(text)) }
+		for name, commands := range map[string][][]byte{
+			"text":             {text("SELECT name FROM person WHERE id = 7")},
+			"other literals":   {text("SELECT name FROM person WHERE id = 8"), text("SELECT name FROM person WHERE id = 9")},
+			"masked text":      {text("SELECT id, mobile, salary FROM person WHERE id = 7")},
+			"rows":             {text("SELECT * FROM person")},
+			"prepared":         {executeCommand(c.prepare("SELECT name FROM person WHERE id = ?"), 7)},
+			"masked, prepared": {executeCommand(c.prepare("SELECT id, mobile, salary FROM person WHERE id = ?"), 7)},
+			"rows, prepared":   {executeCommand(c.prepare("SELECT * FROM person WHERE id > ?"), 1)},
+		} {
+			packets := c.packets(commands[0])
+			turn := 0
+			allocations := testing.AllocsPerRun(200, func() {
+				c.exchange(commands[turn%len(commands)], packets)
+				turn++
+			})
+			most := byText
+			if strings.Contains(name, "prepared") {
+				most = prepared
+			}
+			if allocations > float64(most) {
+				t.Errorf("%s, %s: %v allocations, want at most %d", user, name, allocations, most)
+			}
+		}
+	}
+}
