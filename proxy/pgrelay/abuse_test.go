@@ -1,6 +1,7 @@
 package pgrelay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,51 @@ func untilReady(t *testing.T, in *pgwire.Reader) string {
 			return letters.String()
 		}
 		letters.WriteByte(h.Type)
+	}
+}
+
+// A client that sends far more than may be in flight before it reads any answer gets
+// them all, in the order in which it asked, and so does one that sends no Sync.
+func TestDeepPipeline(t *testing.T) {
+	for name, syncs := range map[string]bool{"batches": true, "one batch": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c, in, _ := r.raw(t, "analyst")
+			const statements = 2 * maxFlight
+			message := func(b []byte, letter byte, body string) []byte {
+				return append(protocol.AppendUint32(append(b, letter), uint32(len(body)+4)), body...)
+			}
+			one := message(nil, 'P', "\x00SELECT mobile FROM person WHERE id = 7\x00\x00\x00")
+			one = message(one, 'B', "\x00\x00\x00\x00\x00\x00\x00\x00")
+			one = message(one, 'E', "\x00\x00\x00\x00\x00")
+			if syncs {
+				one = message(one, 'S', "")
+			}
+			sent := make(chan error, 1)
+			go func() {
+				all := bytes.Repeat(one, statements)
+				if !syncs {
+					all = message(all, 'S', "")
+				}
+				_, err := c.Write(all)
+				sent <- errors.Join(err, c.Flush())
+			}()
+			want := "12DC"
+			if !syncs {
+				want = strings.Repeat(want, statements)
+			}
+			for i := range statements {
+				if got := untilReady(t, in); got != want {
+					t.Fatalf("statement %d: %.20q", i, got)
+				}
+				if !syncs {
+					break
+				}
+			}
+			if err := <-sent; err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

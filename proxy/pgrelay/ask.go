@@ -28,15 +28,20 @@ func (u *up) name(kind string) string {
 
 // Drain implements [session.Wire].
 func (u *up) Drain(context.Context) (session.Standing, error) {
-	if u.open {
-		if err := u.out.FlushMessage(); err != nil {
-			return session.Ready, err
-		}
-	}
-	if err := u.out.Flush(); err != nil {
+	if err := u.push(); err != nil {
 		return session.Ready, err
 	}
 	return u.flight.drain()
+}
+
+// push sends what waits to be sent and makes the server answer it.
+func (u *up) push() error {
+	if u.open {
+		if err := u.out.FlushMessage(); err != nil {
+			return err
+		}
+	}
+	return u.out.Flush()
 }
 
 // Ask implements [session.Wire]. The query has a statement and a portal of its own

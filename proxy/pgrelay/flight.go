@@ -178,11 +178,21 @@ func (f *flight) push(e *entry) (bool, error) {
 	case f.skipping:
 		return false, nil
 	}
-	if f.first == len(f.entries) {
-		f.entries, f.first = f.entries[:0], 0
-	}
+	f.compact()
 	f.entries = append(f.entries, e)
 	return true, nil
+}
+
+// compact makes room where entries have been popped.
+func (f *flight) compact() {
+	switch {
+	case f.first == len(f.entries):
+		f.entries, f.first = f.entries[:0], 0
+	case len(f.entries) == cap(f.entries) && f.first >= len(f.entries)/2:
+		rest := copy(f.entries, f.entries[f.first:])
+		clear(f.entries[rest:])
+		f.entries, f.first = f.entries[:rest], 0
+	}
 }
 
 // skipped returns the entries that were not queued.
@@ -358,6 +368,21 @@ func (f *flight) drain() (session.Standing, error) {
 		return session.Failed, nil
 	default:
 		return session.Ready, nil
+	}
+}
+
+// maxFlight is about how many messages may be in flight.
+const maxFlight = 4096
+
+// thin waits until the server has answered all but half of maxFlight messages, or
+// will answer none before it gets others.
+func (f *flight) thin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = true
+	defer func() { f.waiting = false }()
+	for len(f.entries)-f.first > maxFlight/2 && !f.skipping && !f.copyIn && f.over == nil {
+		f.wake.Wait()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sqlveil/protocol/pgwire"
@@ -119,6 +120,61 @@ func TestSkipping(t *testing.T) {
 	queue(t, f, syncBatch)
 	if f.ignoring() {
 		t.Error("after a Sync nothing is skipped")
+	}
+}
+
+// A queue that is never empty holds no more than what is in flight.
+func TestFlightOfALongPipeline(t *testing.T) {
+	f := newFlight()
+	const inFlight, all = 10, 10000
+	entries := queue(t, f, slices.Repeat([]kind{execute}, inFlight)...)
+	for range all {
+		if f.head() != entries[0] {
+			t.Fatal("not the message that was sent first")
+		}
+		f.pop()
+		entries = append(entries[1:], queue(t, f, execute)...)
+	}
+	if held := cap(f.entries); held > 8*inFlight {
+		t.Errorf("room for %d messages is held, %d are in flight", held, inFlight)
+	}
+}
+
+// With many messages in flight the client waits until half of them are answered,
+// unless the server waits for the client.
+func TestThin(t *testing.T) {
+	for name, tt := range map[string]struct {
+		meanwhile func(f *flight)
+		left      int
+	}{
+		"answered": {func(f *flight) {
+			for range maxFlight / 2 {
+				f.pop()
+			}
+		}, maxFlight / 2},
+		"COPY":         {func(f *flight) { f.copyStarts() }, maxFlight},
+		"failed batch": {func(f *flight) { f.failBatch(nil) }, 0},
+		"session over": {func(f *flight) { f.end(errDraining) }, maxFlight},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFlight()
+				queue(t, f, slices.Repeat([]kind{execute}, maxFlight)...)
+				done := make(chan struct{})
+				go func() { f.thin(); close(done) }()
+				synctest.Wait()
+				select {
+				case <-done:
+					t.Fatal("it did not wait")
+				default:
+				}
+				tt.meanwhile(f)
+				<-done
+				if left := len(f.entries) - f.first; left != tt.left {
+					t.Errorf("%d messages are in flight, want %d", left, tt.left)
+				}
+			})
+		})
 	}
 }
 

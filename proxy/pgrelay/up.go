@@ -23,6 +23,7 @@ type up struct {
 	batch    uint64 // number of the batch being sent: what fails takes the rest of it along
 	open     bool   // something of the batch has been sent
 	doomed   bool   // a message of the batch was refused: the server skips the rest
+	queued   int    // messages sent since some of those in flight were waited for
 	parseMsg pgwire.Parse
 	bindMsg  pgwire.Bind
 	asked    int    // questions of ours so far
@@ -183,7 +184,10 @@ func (u *up) sync() error {
 		return err
 	}
 	u.nextBatch()
-	return u.in.CopyTo(u.out)
+	if err := u.in.CopyTo(u.out); err != nil {
+		return err
+	}
+	return u.counted()
 }
 
 // nextBatch notes that what is sent from now on does not depend on what was sent
@@ -204,7 +208,24 @@ func (u *up) send(e *entry, write func() error) error {
 		return nil
 	}
 	u.open = true
-	return write()
+	if err := write(); err != nil {
+		return err
+	}
+	return u.counted()
+}
+
+// counted counts a message that was sent. A client that sends many without reading
+// the answers waits now and then: each is held in memory until it is answered.
+func (u *up) counted() error {
+	if u.queued++; u.queued < maxFlight/2 {
+		return nil
+	}
+	u.queued = 0
+	if err := u.push(); err != nil {
+		return err
+	}
+	u.flight.thin()
+	return nil
 }
 
 // whole passes the message at hand on as it is.

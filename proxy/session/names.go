@@ -43,8 +43,40 @@ type pending struct {
 type names struct {
 	statements map[string]*Prepared
 	portals    map[string]*Portal
-	pending    []pending // in the order of their tickets
-	batch      uint64    // the one being sent
+	pending    [2]queue // of each kind
+	batch      uint64   // the one being sent
+}
+
+// A queue is what is pending of one kind, in the order of the tickets. However
+// many messages pass before it is empty, it is no longer than twice what is
+// pending at a time.
+type queue struct {
+	changes []pending // changes[first:]
+	first   int
+}
+
+func (q *queue) push(p pending) {
+	if q.first > 0 && len(q.changes) == cap(q.changes) && q.first >= len(q.changes)/2 {
+		rest := copy(q.changes, q.changes[q.first:])
+		clear(q.changes[rest:])
+		q.changes, q.first = q.changes[:rest], 0
+	}
+	q.changes = append(q.changes, p)
+}
+
+// head returns the change that is settled next, nil for none.
+func (q *queue) head() *pending {
+	if q.first == len(q.changes) {
+		return nil
+	}
+	return &q.changes[q.first]
+}
+
+func (q *queue) pop() {
+	q.changes[q.first] = pending{}
+	if q.first++; q.first == len(q.changes) {
+		q.changes, q.first = q.changes[:0], 0
+	}
 }
 
 // A Lookup is what a name stands for.
@@ -58,9 +90,9 @@ const (
 
 // latest returns the pending change that a name will be settled by.
 func (n *names) latest(kind NameKind, name []byte) *pending {
-	for i := len(n.pending) - 1; i >= 0; i-- {
-		p := &n.pending[i]
-		if p.Kind == kind && (p.All || p.Name == string(name)) {
+	q := &n.pending[kind]
+	for i := len(q.changes) - 1; i >= q.first; i-- {
+		if p := &q.changes[i]; p.All || p.Name == string(name) {
 			return p
 		}
 	}
@@ -96,23 +128,20 @@ func found[T any](v *T) (*T, Lookup) {
 
 // will notes a change that the message with this ticket makes if it succeeds.
 func (n *names) will(ticket uint64, c Change) {
-	n.pending = append(n.pending, pending{c, ticket, n.batch})
+	n.pending[c.Kind].push(pending{c, ticket, n.batch})
 }
 
 // settle makes or drops the changes of the message with this ticket. Messages
 // are settled in order.
 func (n *names) settle(ticket uint64, ok bool) {
-	done := 0
-	for done < len(n.pending) && n.pending[done].ticket <= ticket {
-		if p := &n.pending[done]; ok && p.ticket == ticket {
-			n.apply(&p.Change)
+	for kind := range n.pending {
+		q := &n.pending[kind]
+		for p := q.head(); p != nil && p.ticket <= ticket; p = q.head() {
+			if ok && p.ticket == ticket {
+				n.apply(&p.Change)
+			}
+			q.pop()
 		}
-		done++
-	}
-	if done > 0 {
-		rest := copy(n.pending, n.pending[done:])
-		clear(n.pending[rest:])
-		n.pending = n.pending[:rest]
 	}
 }
 

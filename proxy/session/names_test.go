@@ -1,6 +1,9 @@
 package session
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // What a name stands for, message by message: "will" notes a change, "ok" and
 // "fail" settle it, "sync" begins another batch.
@@ -89,5 +92,25 @@ func TestPortalsEndWithTheTransaction(t *testing.T) {
 	}
 	if _, how := n.portal([]byte("declared")); how != Known {
 		t.Errorf("a cursor that may be held: %v", how)
+	}
+}
+
+// A pipeline that is never empty holds no more than what is in flight.
+func TestNamesOfALongPipeline(t *testing.T) {
+	var n names
+	const inFlight, all = 10, 10000
+	for i := range uint64(all) {
+		n.will(i, Change{Kind: PortalName, Name: strconv.FormatUint(i, 10), Portal: &Portal{Index: int(i)}})
+		if i < inFlight {
+			continue
+		}
+		n.settle(i-inFlight, true)
+		p, how := n.portal([]byte(strconv.FormatUint(i-inFlight, 10)))
+		if how != Known || p.Index != int(i-inFlight) {
+			t.Fatalf("portal %d: got %v, %v", i-inFlight, p, how)
+		}
+	}
+	if held := cap(n.pending[PortalName].changes); held > 8*inFlight {
+		t.Errorf("room for %d changes is held, %d are in flight", held, inFlight)
 	}
 }
