@@ -193,6 +193,7 @@ func (g *gateway) serve(ctx context.Context, drain time.Duration) error {
 		})
 	}
 	wg.Go(func() { g.keepIndex(ctx) })
+	wg.Go(func() { giveMemoryBack(ctx) })
 	if g.admin != nil {
 		g.log.Info().Stringer("address", g.admin.socket.Addr()).Msg("admin")
 		wg.Go(func() { g.admin.serve(ctx, stop) })

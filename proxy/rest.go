@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// Sizes are in bytes.
+const (
+	restEvery  = 2 * time.Second
+	restless   = 128 << 10 // allocated in that time: somebody is at work
+	worthwhile = 4 << 20   // allocated since the last time that memory was given back
+)
+
+// giveMemoryBack gives what a busy hour took back to the system once there is
+// rest, until ctx ends. The runtime alone would collect minutes later, when it may
+// be busy again, and keep most of what is free then.
+func giveMemoryBack(ctx context.Context) {
+	tick := time.NewTicker(restEvery)
+	defer tick.Stop()
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	var r rest
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			metrics.Read(sample)
+			if r.due(sample[0].Value.Uint64()) {
+				debug.FreeOSMemory()
+			}
+		}
+	}
+}
+
+// A rest notices that a program which was busy is not any more.
+type rest struct {
+	last  uint64 // what had been allocated when it was asked last
+	given uint64 // what had been allocated when it said yes last
+}
+
+// due says whether there is rest and something to give back, given what the
+// program has allocated in its life so far.
+func (r *rest) due(allocated uint64) bool {
+	busy := allocated-r.last > restless
+	r.last = allocated
+	if busy || allocated-r.given < worthwhile {
+		return false
+	}
+	r.given = allocated
+	return true
+}
