@@ -136,7 +136,7 @@ func (c *Client) result() (rows int, err error) {
 	if err != nil || body[0] == 0 {
 		return 0, err
 	}
-	columns, err := mywire.DecodeColumnCount(body)
+	columns, _, err := mywire.DecodeColumnCount(body, 0)
 	if err != nil {
 		return 0, err
 	}

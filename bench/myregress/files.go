@@ -17,6 +17,9 @@ var elsewhere = regexp.MustCompile(`(?i)restart_mysqld|shutdown_server|have_debu
 // runs share.
 var clock = regexp.MustCompile(`(?i)^(.*processlist.*|events.*|kill.*|wait_timeout.*|user_limits.*|.*timezone.*|status.*|sleep.*|perfschema.*|slow_.*|log_.*|shutdown.*)$`)
 
+// link are files about how the client reaches the server.
+var link = regexp.MustCompile(`(?i)ssl|tls|compress|protocols|mysqlbinlog|mysqldumpslow|tzinfo`)
+
 // demands are endings of files beside a test that ask for a server with options of
 // its own.
 var demands = []string{"-master.opt", ".opt", ".cnf", "-master.sh", "-slave.opt", ".combinations"}
@@ -31,7 +34,7 @@ func (d *distribution) list(matching *regexp.Regexp) ([]string, error) {
 	var files []string
 	for _, path := range paths {
 		file := strings.TrimSuffix(filepath.Base(path), ".test")
-		if !matching.MatchString(file) || clock.MatchString(file) || d.demands(file) {
+		if !matching.MatchString(file) || clock.MatchString(file) || link.MatchString(file) || d.demands(file) {
 			continue
 		}
 		text, err := os.ReadFile(path)

@@ -89,9 +89,13 @@ func (s *server) runTest(ctx context.Context, address, program string, arguments
 // temporary is a directory for what a test writes.
 func (s *server) temporary() string { return filepath.Join(s.vars, "tmp", "test") }
 
-// neutral is output without the port, which differs from run to run.
+var errno = regexp.MustCompile(`, errno: [0-9]+`)
+
+// neutral is output without what differs from run to run: the port, and the error
+// number that was left from before when a program of the test failed.
 func neutral(output []byte, address string) []byte {
 	_, port, _ := strings.Cut(address, ":")
+	output = errno.ReplaceAll(output, nil)
 	return regexp.MustCompile(`\b`+port+`\b`).ReplaceAll(output, []byte("PORT"))
 }
 

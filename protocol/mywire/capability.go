@@ -44,15 +44,16 @@ const (
 // server adds may change packets in ways that nobody here knows.
 const readable = CapMySQL | CapFoundRows | CapConnectWithDB | CapLocalFiles | CapProtocol41 | CapSSL | CapTransactions |
 	CapSecureConnection | CapMultiStatements | CapMultiResults | CapPSMultiResults | CapPluginAuth | CapConnectAttrs |
-	CapLenencAuth | CapExpiredPasswords | CapSessionTrack | CapDeprecateEOF | CapQueryAttributes | CapMariaDBExtendedMetadata | harmless
+	CapLenencAuth | CapExpiredPasswords | CapSessionTrack | CapDeprecateEOF | CapQueryAttributes | CapMariaDBProgress | CapMariaDBBulk |
+	CapMariaDBExtendedMetadata | CapMariaDBCacheMetadata | harmless
 
 // harmless are flags that change no packet: long flags, no schema, ODBC, ignore
 // spaces, interactive, ignore SIGPIPE, and one that is reserved.
 const harmless = 1<<2 | 1<<4 | 1<<6 | 1<<8 | 1<<10 | 1<<12 | 1<<14
 
 // Readable returns the capabilities without those that would hide from us what
-// is said: compression, columns that are not described, several commands or rows
-// of parameters in one packet, and all that we do not know. Offer it to the
+// is said: compression, columns that are never described, several commands or
+// results in one packet, and all that we do not know. Offer it to the
 // client in place of the server's.
 func (c Capabilities) Readable() Capabilities { return c & readable }
 

@@ -10,6 +10,7 @@ var agreements = []Capabilities{
 	CapProtocol41, CapProtocol41 | CapSessionTrack, CapProtocol41 | CapQueryAttributes,
 	CapProtocol41 | CapSecureConnection | CapPluginAuth | CapConnectAttrs,
 	CapProtocol41 | CapDeprecateEOF,
+	CapProtocol41 | CapMariaDBProgress | CapMariaDBCacheMetadata,
 }
 
 // FuzzPackets cuts a stream into packets, whole and in two pieces, and passes
@@ -102,7 +103,7 @@ func FuzzCommands(f *testing.F) {
 		"\x03SELECT 1", "\x03\x02\x01\x02\x01\xfe\x00\x01a\x03\x80\x01n\x05helloSELECT 1",
 		"\x17\x07\x00\x00\x00\x01\x01\x00\x00\x00\x02\x01\x03\x80\xfd\x00\x0c\x00\x2a\x00\x00\x00\x04\xe8\x07\x02\x1d",
 		"\x11bob\x00\x01rshop\x00\x2d\x00p\x00\x04\x01a\x01b", "\x19\x07\x00\x00\x00", "\x1c\x07\x00\x00\x00\x0a\x00\x00\x00",
-		"\x18\x07\x00\x00\x00\x01\x00abc", "\x1b\x00\x00", "\x04users\x00%",
+		"\xfa\x07\x00\x00\x00\x80\x00\x03\x80\xfd\x00\x00\x2a\x00\x00\x00\x01\x02\x00\x02hi", "\x18\x07\x00\x00\x00\x01\x00abc", "\x1b\x00\x00", "\x04users\x00%",
 	} {
 		f.Add([]byte(body), 3)
 	}
@@ -122,6 +123,10 @@ func FuzzCommands(f *testing.F) {
 				for _, p := range e.Parameters {
 					p.AppendText(nil)
 				}
+			}
+			rows := 0
+			if err := e.DecodeBulk(body, count&0xff, func() error { rows++; return nil }); err == nil && rows > len(body) {
+				t.Fatalf("%q: %d rows", body, rows)
 			}
 			if u, err := DecodeChangeUser(body, agreed); err == nil && len(u.Response) < 256 {
 				again, err := u.Append(nil, agreed)
@@ -154,6 +159,8 @@ func FuzzReplies(f *testing.F) {
 		AppendOK(nil, OK{AffectedRows: 300}, 0, false), AppendEOF(nil, 2), (&Error{1, "28000", "x"}).Append(nil),
 		PrepareOK{7, 2, 1, 3}.Append(nil), col.Append(nil),
 		{0xfc, 0x2c, 1},
+		{2, 0},
+		{0xff, 0xff, 0xff, 1, 1, 2},
 		[]byte("\xfb/etc/passwd"), []byte("\x01more"),
 		[]byte("\x00\x00\x00\x02\x40\x00\x00\x00\x07\x01\x05\x04shop"),
 	} {
@@ -191,7 +198,19 @@ func FuzzReplies(f *testing.F) {
 			}
 		}
 		_, _ = DecodeEOF(body)
-		_, _ = DecodeColumnCount(body)
+		for _, agreed := range agreements {
+			n, described, err := DecodeColumnCount(body, agreed)
+			if err != nil {
+				continue
+			}
+			again, same, err := DecodeColumnCount(AppendColumnCount(nil, n, described, agreed), agreed)
+			if err != nil || again != n || same != described {
+				t.Fatalf("%q: %d became %d, %v became %v, %v", body, n, again, described, same, err)
+			}
+			if IsProgress(body, agreed) && body[0] != firstError {
+				t.Fatalf("%q is taken for progress", body)
+			}
+		}
 		_, _ = DecodeLocalFile(body)
 		_, _ = DecodeAuthMore(body)
 	})

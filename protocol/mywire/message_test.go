@@ -57,7 +57,7 @@ func TestGreeting(t *testing.T) {
 
 func TestReadable(t *testing.T) {
 	t.Parallel()
-	c := (CapProtocol41 | CapCompress | CapZstd | CapOptionalMetadata | CapMariaDBBulk | CapMariaDBProgress | CapDeprecateEOF | 1<<31 | 1<<63).Readable()
+	c := (CapProtocol41 | CapCompress | CapZstd | CapOptionalMetadata | CapMariaDBBulkResults | CapMariaDBMulti | CapDeprecateEOF | 1<<31 | 1<<63).Readable()
 	if c != CapProtocol41|CapDeprecateEOF {
 		t.Errorf("%x", c)
 	}
@@ -220,13 +220,17 @@ func TestOtherReplies(t *testing.T) {
 	if got, err := DecodeError(e.Append(nil)); err != nil || *got != *e {
 		t.Error(got, err)
 	}
+	// MySQL 9.7 ends a result so whose statement failed in a procedure that goes on.
+	if ok, err := DecodeOK([]byte("\xfe\x00\x00\x0a\x00"), CapDeprecateEOF); ok.Status != StatusMoreResults|StatusAutocommit || err != nil {
+		t.Error(ok, err)
+	}
 	if got, err := DecodeError([]byte("\xff\x10\x04Too many")); err != nil || *got != (Error{1040, "HY000", "Too many"}) {
 		t.Error(got, err)
 	}
 	if b := (&Error{Code: 1, Message: "x"}).Append(nil); string(b) != "\xff\x01\x00#HY000x" {
 		t.Errorf("%q", b)
 	}
-	if n, err := DecodeColumnCount([]byte("\xfc\x2c\x01")); n != 300 || err != nil {
+	if n, described, err := DecodeColumnCount([]byte("\xfc\x2c\x01"), 0); n != 300 || !described || err != nil {
 		t.Error(n, err)
 	}
 	if f, err := DecodeLocalFile([]byte("\xfb/etc/passwd")); string(f) != "/etc/passwd" || err != nil {
@@ -240,8 +244,8 @@ func TestOtherReplies(t *testing.T) {
 		"\x00\x00\x00\x02\x00":                 func(b []byte) error { _, err := DecodeEOF(b); return err },
 		"\xfe\x00\x00\x02\x00\x00\x00\x00\x00": func(b []byte) error { _, err := DecodeEOF(b); return err },
 		"\xff\x00":                             func(b []byte) error { _, err := DecodeError(b); return err },
-		"\x00":                                 func(b []byte) error { _, err := DecodeColumnCount(b); return err },
-		"\xfd\xff\xff\xff":                     func(b []byte) error { _, err := DecodeColumnCount(b); return err },
+		"\x00":                                 func(b []byte) error { _, _, err := DecodeColumnCount(b, 0); return err },
+		"\xfd\xff\xff\xff":                     func(b []byte) error { _, _, err := DecodeColumnCount(b, 0); return err },
 		"x":                                    func(b []byte) error { _, err := DecodeLocalFile(b); return err },
 		"\x00\x07\x00\x00\x00\x02\x00\x01\x00\x00x": func(b []byte) error { _, err := DecodePrepareOK(b); return err },
 		"\x01": func(b []byte) error { _, err := DecodePrepareOK(b); return err },

@@ -70,6 +70,9 @@ func ReplyToLogin(h Header) Reply {
 // [CapDeprecateEOF] is not agreed.
 const eofSize = 9
 
+// plainEOFSize is the size of an EOF, which is less than that of any OK.
+const plainEOFSize = 5
+
 // AfterColumns says what a packet is where rows come. With CapDeprecateEOF the
 // last is an OK that begins like an EOF, for DecodeOK.
 func AfterColumns(h Header, agreed Capabilities) Reply {
@@ -152,9 +155,15 @@ func (c Change) Database() (string, error) {
 	return string(in.LenencString()), failed("session change", in.Err())
 }
 
-// DecodeOK decodes an OK, also one that begins like an EOF.
+// DecodeOK decodes an OK, also one that begins like an EOF, and an EOF: by that
+// MySQL ends a result whose statement failed in a procedure that goes on, even
+// where EOF is deprecated (9.7, Protocol_classic::end_partial_result_set).
 func DecodeOK(body []byte, agreed Capabilities) (OK, error) {
 	c := protocol.Over(body)
+	if len(body) == plainEOFSize && body[0] == firstEOF {
+		status, err := DecodeEOF(body)
+		return OK{Status: status}, err
+	}
 	if first := c.Uint8(); first != firstOK && first != firstEOF {
 		c.Fail("no OK")
 	}
@@ -272,14 +281,45 @@ const (
 	CodeSecureTransport    = 3159 // HY000
 )
 
-// DecodeColumnCount returns how many columns a result has.
-func DecodeColumnCount(body []byte) (int, error) {
+// DecodeColumnCount returns how many columns a result has, and whether they are
+// described. Where [CapMariaDBCacheMetadata] is agreed they may be those that were
+// described for the statement before.
+// https://mariadb.com/docs/server/reference/clientserver-protocol/4-server-response-packets/result-set-packets
+func DecodeColumnCount(body []byte, agreed Capabilities) (n int, described bool, err error) {
 	c := protocol.Over(body)
-	n := c.Lenenc()
-	if n == 0 || n > maxColumns {
+	columns := c.Lenenc()
+	if columns == 0 || columns > maxColumns {
 		c.Fail("no number of columns")
 	}
-	return int(n), failed("column count", c.End())
+	described = true
+	if agreed.Has(CapMariaDBCacheMetadata) {
+		described = c.Uint8() != 0
+	}
+	return int(columns), described, failed("column count", c.End())
+}
+
+// AppendColumnCount appends that as a body.
+func AppendColumnCount(dst []byte, n int, described bool, agreed Capabilities) []byte {
+	dst = protocol.AppendLenenc(dst, uint64(n))
+	switch {
+	case !agreed.Has(CapMariaDBCacheMetadata):
+		return dst
+	case described:
+		return append(dst, 1)
+	}
+	return append(dst, 0)
+}
+
+// codeProgress is the code of an error that is none: the server tells how far it
+// is with a statement, where [CapMariaDBProgress] is agreed.
+// https://mariadb.com/docs/server/reference/clientserver-protocol/4-server-response-packets/err_packet
+const codeProgress = 0xffff
+
+// IsProgress says whether a packet that begins like an error only tells of
+// progress; another packet follows.
+func IsProgress(body []byte, agreed Capabilities) bool {
+	c := protocol.Over(body)
+	return agreed.Has(CapMariaDBProgress) && c.Uint8() == firstError && c.Uint16LE() == codeProgress && c.Err() == nil
 }
 
 // maxColumns is more than any server returns.

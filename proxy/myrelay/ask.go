@@ -37,7 +37,7 @@ func (c *conn) Ask(_ context.Context, sql string) ([][]*string, error) {
 	case mywire.ReplyError:
 		return nil, c.askFailed(body)
 	}
-	n, err := mywire.DecodeColumnCount(body)
+	n, _, err := mywire.DecodeColumnCount(body, c.agreed) // of a text they are described
 	if err != nil {
 		return nil, err
 	}

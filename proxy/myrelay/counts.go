@@ -17,9 +17,11 @@ func (c *conn) recount(a *answer, ok *mywire.OK) bool {
 	case counts == session.CountsWithin: // whatever its last statement counted
 		ok.AffectedRows, ok.InsertID, ok.Info = 0, 0, nil
 	case counts == session.CountsUpsert:
-		c.countUpsert(ok, numbered)
+		c.countUpsert(a, ok, numbered)
 	case counts == session.CountsReplaced:
-		ok.AffectedRows, ok.Info = c.records(ok.Info), nil
+		ok.AffectedRows, ok.Info = c.records(a, ok.Info), nil
+	case a.rows > 0: // the server does not tell how many rows were met
+		ok.AffectedRows, ok.Info = a.rows, nil
 	default:
 		return c.matchedRows(ok)
 	}
@@ -32,8 +34,8 @@ const upserted = 2
 // countUpsert lets a row that was there count as changed. Among several rows those
 // that were new cannot be told from those that were the same: each counts as one.
 // https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html
-func (c *conn) countUpsert(ok *mywire.OK, numbered bool) {
-	records := c.records(ok.Info)
+func (c *conn) countUpsert(a *answer, ok *mywire.OK, numbered bool) {
+	records := c.records(a, ok.Info)
 	inserted := ok.AffectedRows == 1 && (!c.agreed.Has(mywire.CapFoundRows) || ok.InsertID != 0 && !numbered)
 	ok.Info = nil
 	switch {
@@ -54,7 +56,10 @@ func (c *conn) countUpsert(ok *mywire.OK, numbered bool) {
 const insertInfo = "Records: %d "
 
 // records is how many rows a statement was to write.
-func (c *conn) records(info []byte) uint64 {
+func (c *conn) records(a *answer, info []byte) uint64 {
+	if a.rows > 0 {
+		return a.rows
+	}
 	var n uint64
 	if _, err := fmt.Sscanf(string(c.unmeasured(info)), insertInfo, &n); err != nil {
 		return 1 // of one row it tells nothing

@@ -2,6 +2,7 @@ package myrelay
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"sqlveil/protocol"
@@ -32,6 +33,11 @@ func (w *words) add(body []byte) {
 
 func (w *words) equal(v *words) bool {
 	return slices.Equal(w.ends, v.ends) && bytes.Equal(w.bytes, v.bytes)
+}
+
+// copy makes w the same as v.
+func (w *words) copy(v *words) {
+	w.bytes, w.ends = append(w.bytes[:0], v.bytes...), append(w.ends[:0], v.ends...)
 }
 
 func (w *words) clone() words { return words{bytes.Clone(w.bytes), slices.Clone(w.ends)} }
@@ -100,9 +106,18 @@ func (c *conn) keep(a *answer, of *columns) {
 	}
 }
 
-// definitions reads the n columns of a result.
-func (c *conn) definitions(n int) error {
+// definitions hears the n columns of a result: as the server describes them anew, or
+// as it has before.
+// https://mariadb.com/docs/server/reference/clientserver-protocol/4-server-response-packets/result-set-packets
+func (c *conn) definitions(a *answer, n int, anew bool) error {
 	c.heard.reset()
+	if !anew {
+		if a.of == nil || len(a.of.heard.ends) != n {
+			return fmt.Errorf("columns that were not described: %w", protocol.ErrMalformed)
+		}
+		c.heard.copy(&a.of.heard)
+		return nil
+	}
 	for range n {
 		if _, err := c.fromServer(); err != nil {
 			return err
@@ -112,6 +127,40 @@ func (c *conn) definitions(n int) error {
 			return err
 		}
 		c.heard.add(body)
+	}
+	if heard := c.hearing(a.of); heard != nil {
+		heard.copy(&c.heard)
+	}
+	return nil
+}
+
+// hearing returns where the columns of a statement are kept that the server may
+// take to be known, empty; nil where it does not.
+func (c *conn) hearing(st *statement) *words {
+	if st == nil || !c.agreed.Has(mywire.CapMariaDBCacheMetadata) {
+		return nil
+	}
+	st.heard.reset()
+	return &st.heard
+}
+
+// passDefinitions passes on the n columns of a result, which are added to heard
+// unless that is nil.
+func (c *conn) passDefinitions(n int, heard *words) error {
+	for range n {
+		if _, err := c.fromServer(); err != nil {
+			return err
+		}
+		if heard != nil {
+			body, err := c.server.Body(maxReply)
+			if err != nil {
+				return err
+			}
+			heard.add(body)
+		}
+		if err := c.server.CopyTo(c.client); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -137,17 +186,18 @@ func (c *conn) tell(columns []mywire.Column) {
 	}
 }
 
-// release passes on the columns of a result that were held back.
-func (c *conn) release(told *words) error {
-	dst, err := c.client.Begin(lenencSize)
+// release passes on the columns of a result that were held back, or only how many
+// there are where the server does not describe them anew.
+func (c *conn) release(told *words, anew bool) error {
+	dst, err := c.client.Begin(countSize)
 	if err != nil {
 		return err
 	}
-	if err := c.client.End(protocol.AppendLenenc(dst, uint64(len(told.ends)))); err != nil {
+	if err := c.client.End(mywire.AppendColumnCount(dst, len(told.ends), anew, c.agreed)); err != nil || !anew {
 		return err
 	}
 	return told.each(c.client.Write)
 }
 
-// lenencSize is the most that a length-encoded number takes.
-const lenencSize = 9
+// countSize is the most that the number of columns takes.
+const countSize = 10

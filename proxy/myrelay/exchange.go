@@ -52,6 +52,7 @@ type answer struct {
 	cursor   bool       // the client asked for a cursor
 	muted    bool       // the client was told of an error of ours: the rest is not passed on
 	of       *statement // of COM_STMT_EXECUTE, nil for a text
+	rows     uint64     // of parameters, of COM_STMT_BULK_EXECUTE
 }
 
 // opens says whether the rows of a result wait to be fetched. While a procedure
@@ -82,8 +83,8 @@ func (c *conn) command(ctx context.Context, h mywire.Header) error {
 		return c.query(ctx, h)
 	case mywire.ComStmtPrepare:
 		return c.prepare(ctx, h)
-	case mywire.ComStmtExecute:
-		return c.execute(ctx)
+	case mywire.ComStmtExecute, mywire.ComStmtBulkExecute:
+		return c.execute(ctx, command)
 	case mywire.ComStmtFetch:
 		return c.fetch()
 	case mywire.ComStmtSendLongData:
@@ -192,11 +193,35 @@ func (c *conn) fromServer() (mywire.Header, error) {
 	if err := c.server.Flush(); err != nil {
 		return mywire.Header{}, &serverError{err}
 	}
-	h, err := c.server.Next()
-	if err != nil {
-		return h, &serverError{err}
+	for {
+		h, err := c.server.Next()
+		if err != nil {
+			return h, &serverError{err}
+		}
+		if progress, err := c.progress(h); !progress {
+			return h, err
+		}
 	}
-	return h, nil
+}
+
+// progress deals with a packet that only tells how far the server is; err says why
+// one could not be dealt with. Roles with masks do without: what they are told may
+// be an answer of ours already.
+func (c *conn) progress(h mywire.Header) (is bool, err error) {
+	if mywire.ReplyOf(h) != mywire.ReplyError || !c.agreed.Has(mywire.CapMariaDBProgress) {
+		return false, nil
+	}
+	body, err := c.server.Body(maxReply)
+	if err != nil || !mywire.IsProgress(body, c.agreed) {
+		return false, err
+	}
+	if c.session.Masked() {
+		return true, nil
+	}
+	if err := c.server.CopyTo(c.client); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // send passes the command at hand on as it is.

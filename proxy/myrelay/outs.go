@@ -38,14 +38,14 @@ func (c *conn) outParameters(a *answer, n int) (first []byte, out bool, err erro
 
 // outResult passes on what a procedure put into parameters. The plan has seen to it
 // that nothing of that is protected.
-func (c *conn) outResult(a *answer, first []byte) (phase, error) {
+func (c *conn) outResult(a *answer, anew bool, first []byte) (phase, error) {
 	described, err := c.decoded()
 	if err != nil {
 		return idle, err
 	}
 	if !a.muted {
 		c.tell(described)
-		if err := c.release(&c.told); err != nil {
+		if err := c.release(&c.told, anew); err != nil {
 			return idle, err
 		}
 	}

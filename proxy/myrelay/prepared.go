@@ -2,6 +2,7 @@ package myrelay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sqlveil/protocol"
@@ -18,6 +19,7 @@ type statement struct {
 	params   int
 	execute  mywire.Execute
 	long     map[uint16][]byte // guarded parameters that came in pieces
+	heard    words             // the columns of its result, where the server need not describe them again
 
 	described *described // its last result, nil for none
 
@@ -110,22 +112,11 @@ func (c *conn) prepared(st *statement) error {
 	if err := c.server.CopyTo(c.client); err != nil {
 		return err
 	}
-	for _, n := range []uint16{made.Parameters, made.Columns} {
-		if n == 0 {
-			continue
-		}
-		packets := int(n)
-		if !c.agreed.Has(mywire.CapDeprecateEOF) {
-			packets++
-		}
-		for range packets {
-			if _, err := c.fromServer(); err != nil {
-				return err
-			}
-			if err := c.server.CopyTo(c.client); err != nil {
-				return err
-			}
-		}
+	if err := c.preparedColumns(int(made.Parameters), nil); err != nil {
+		return err
+	}
+	if err := c.preparedColumns(int(made.Columns), c.hearing(st)); err != nil {
+		return err
 	}
 	st.id, st.params = made.Statement, int(made.Parameters)
 	c.statements[st.id] = st
@@ -133,8 +124,27 @@ func (c *conn) prepared(st *statement) error {
 	return nil
 }
 
-// execute deals with COM_STMT_EXECUTE.
-func (c *conn) execute(ctx context.Context) error {
+// preparedColumns passes on n columns, of parameters or of the result, and the EOF
+// behind them.
+func (c *conn) preparedColumns(n int, heard *words) error {
+	if n == 0 {
+		return nil
+	}
+	if err := c.passDefinitions(n, heard); err != nil {
+		return err
+	}
+	if c.agreed.Has(mywire.CapDeprecateEOF) {
+		return nil
+	}
+	if _, err := c.fromServer(); err != nil {
+		return err
+	}
+	return c.server.CopyTo(c.client)
+}
+
+// execute deals with COM_STMT_EXECUTE and with COM_STMT_BULK_EXECUTE, which
+// executes a statement once for each of several rows of parameters.
+func (c *conn) execute(ctx context.Context, command mywire.Command) error {
 	body, err := c.client.Body(maxPacket)
 	if err != nil {
 		return err
@@ -142,7 +152,7 @@ func (c *conn) execute(ctx context.Context) error {
 	in := protocol.Over(body)
 	in.Uint8()
 	id := in.Uint32LE()
-	cursor := mywire.AsksForCursor(in.Uint8())
+	cursor := mywire.AsksForCursor(in.Uint8()) && command == mywire.ComStmtExecute
 	if err := in.Err(); err != nil {
 		return err
 	}
@@ -160,13 +170,17 @@ func (c *conn) execute(ctx context.Context) error {
 	}
 	st.prepared = p
 	bound := c.persons(st, p, body)
+	rows, err := c.bulkRows(st, body)
+	if err != nil {
+		return c.refuse(err)
+	}
 	st.long = nil
 	st.execute.Reset()
 	a, err := c.begin(p, session.Extended, bound)
 	if err != nil {
 		return c.refuse(err)
 	}
-	a.binary, a.cursor, a.of = true, cursor, st
+	a.binary, a.cursor, a.of, a.rows = true, cursor, st, rows
 	if err := c.send(); err != nil {
 		return err
 	}
@@ -187,6 +201,31 @@ func (c *conn) executable(st *statement, p *session.Prepared, body []byte) error
 	return c.guarded(st, p, body)
 }
 
+// parameterRows calls f with each row of parameters of an execution.
+func (c *conn) parameterRows(st *statement, body []byte, f func(row []mywire.Parameter) error) error {
+	row := func() error { return f(st.execute.Parameters) }
+	if mywire.Command(body[0]) == mywire.ComStmtBulkExecute {
+		return st.execute.DecodeBulk(body, st.params, row)
+	}
+	if err := st.execute.Decode(body, st.params, c.agreed); err != nil {
+		return err
+	}
+	return row()
+}
+
+// bulkRows is how many rows of parameters COM_STMT_BULK_EXECUTE has, for a role
+// with masks: the server's own count may tell which of them were there already.
+func (c *conn) bulkRows(st *statement, body []byte) (rows uint64, err error) {
+	if !c.session.Masked() || mywire.Command(body[0]) != mywire.ComStmtBulkExecute {
+		return 0, nil
+	}
+	err = c.parameterRows(st, body, func([]mywire.Parameter) error { rows++; return nil })
+	if err != nil {
+		return 0, c.session.RefuseMessage(session.Outdated())
+	}
+	return rows, nil
+}
+
 // guarded refuses parameters that hold a masked value of the column that they
 // would be written to. A client gives the types of parameters once: where that was
 // before there were guards, it has to prepare the statement again.
@@ -195,52 +234,76 @@ func (c *conn) guarded(st *statement, p *session.Prepared, body []byte) error {
 	if len(guards) == 0 {
 		return nil
 	}
-	if err := st.execute.Decode(body, st.params, c.agreed); err != nil {
-		return c.session.RefuseMessage(session.Outdated())
-	}
-	for i := range guards {
-		g := &guards[i]
-		if g.Param < 1 || g.Param > len(st.execute.Parameters) {
-			continue
-		}
-		parameter := st.execute.Parameters[g.Param-1]
-		text, ok := st.long[uint16(g.Param-1)]
-		if !parameter.Long {
-			if parameter.Null {
-				continue
+	var why *session.Refusal
+	err := c.parameterRows(st, body, func(row []mywire.Parameter) error {
+		for i := range guards {
+			if why = st.guarded(&guards[i], row); why != nil {
+				return why
 			}
-			text, ok = parameter.AppendText(nil)
 		}
-		why := g.Check(text)
-		if !ok {
-			why = session.WriteBack(g)
-		}
-		if why != nil {
-			return c.session.RefuseMessage(why)
-		}
+		return nil
+	})
+	switch {
+	case why != nil:
+		return c.session.RefuseMessage(why)
+	case err != nil:
+		return c.session.RefuseMessage(session.Outdated())
 	}
 	return nil
 }
 
+// guarded says why a row of parameters may not be written, nil if it may.
+func (st *statement) guarded(g *session.Guard, row []mywire.Parameter) *session.Refusal {
+	if g.Param < 1 || g.Param > len(row) {
+		return nil
+	}
+	parameter := row[g.Param-1]
+	text, ok := st.long[uint16(g.Param-1)]
+	if !parameter.Long {
+		if parameter.Null {
+			return nil
+		}
+		text, ok = parameter.AppendText(nil)
+	}
+	if !ok {
+		return session.WriteBack(g)
+	}
+	return g.Check(text)
+}
+
+// maxPersons bounds the persons that the rows of parameters of one execution name.
+const maxPersons = 200
+
+// errEnoughPersons ends the search for them.
+var errEnoughPersons = errors.New("enough persons are named")
+
 // persons returns whom the parameters of an execution name. A client gives the
 // types of parameters once: without them nobody is named.
-func (c *conn) persons(st *statement, p *session.Prepared, body []byte) session.Persons {
-	decoded := false
-	return c.session.Bound(p, func(n int, _ string) ([]byte, bool) {
-		if !decoded && st.execute.Decode(body, st.params, c.agreed) != nil || n > len(st.execute.Parameters) {
-			return nil, false
+func (c *conn) persons(st *statement, p *session.Prepared, body []byte) (bound session.Persons) {
+	if !p.NamesByParameter() {
+		return nil
+	}
+	// What cannot be decoded names nobody: the server judges it.
+	_ = c.parameterRows(st, body, func(row []mywire.Parameter) error {
+		bound = c.session.Bound(bound, p, func(n int, _ string) ([]byte, bool) { return st.text(row, n) })
+		if len(bound) >= maxPersons {
+			return errEnoughPersons
 		}
-		decoded = true
-		parameter := st.execute.Parameters[n-1]
-		if parameter.Long {
-			text, ok := st.long[uint16(n-1)]
-			return text, ok
-		}
-		if parameter.Null {
-			return nil, false
-		}
-		return parameter.AppendText(nil)
+		return nil
 	})
+	return bound
+}
+
+// text is the text form of a parameter, from 1.
+func (st *statement) text(row []mywire.Parameter, n int) ([]byte, bool) {
+	if n > len(row) || row[n-1].Null && !row[n-1].Long {
+		return nil, false
+	}
+	if row[n-1].Long {
+		text, ok := st.long[uint16(n-1)]
+		return text, ok
+	}
+	return row[n-1].AppendText(nil)
 }
 
 // executeUnknown deals with a statement that we have not seen being made.

@@ -192,14 +192,14 @@ func (c *conn) result(a *answer) (phase, error) {
 	if err != nil {
 		return idle, err
 	}
-	n, err := mywire.DecodeColumnCount(body)
+	n, anew, err := mywire.DecodeColumnCount(body, c.agreed)
 	if err != nil {
 		return idle, err
 	}
 	if a.prepared == nil || !watched(a.prepared, a.at) {
-		return c.openResult(a, n)
+		return c.openResult(a, n, anew)
 	}
-	if err := c.definitions(n); err != nil {
+	if err := c.definitions(a, n, anew); err != nil {
 		return idle, err
 	}
 	first, out, err := c.outParameters(a, n)
@@ -207,9 +207,9 @@ func (c *conn) result(a *answer) (phase, error) {
 		return idle, err
 	}
 	if out {
-		return c.outResult(a, first)
+		return c.outResult(a, anew, first)
 	}
-	of, err := c.judge(a)
+	of, err := c.judge(a, anew)
 	if err != nil {
 		return idle, err
 	}
@@ -231,14 +231,14 @@ func (c *conn) result(a *answer) (phase, error) {
 	return c.rows(a, of)
 }
 
-// judge decides about the columns that were heard and passes them on. It returns nil
-// columns where they are withheld.
-func (c *conn) judge(a *answer) (*columns, error) {
+// judge decides about the columns that were heard, anew or before, and passes them
+// on. It returns nil columns where they are withheld.
+func (c *conn) judge(a *answer, anew bool) (*columns, error) {
 	if a.muted {
 		return nil, nil
 	}
 	if d := c.known(a); d != nil {
-		return d.columns, c.release(&d.told)
+		return d.columns, c.release(&d.told, anew)
 	}
 	described, err := c.decoded()
 	if err != nil {
@@ -253,19 +253,16 @@ func (c *conn) judge(a *answer) (*columns, error) {
 	}
 	c.tell(described)
 	c.keep(a, of)
-	return of, c.release(&c.told)
+	return of, c.release(&c.told, anew)
 }
 
 // openResult is result for rows that pass as they are.
-func (c *conn) openResult(a *answer, n int) (phase, error) {
+func (c *conn) openResult(a *answer, n int, anew bool) (phase, error) {
 	if err := c.server.CopyTo(c.client); err != nil {
 		return idle, err
 	}
-	for range n {
-		if _, err := c.fromServer(); err != nil {
-			return idle, err
-		}
-		if err := c.server.CopyTo(c.client); err != nil {
+	if anew {
+		if err := c.passDefinitions(n, c.hearing(a.of)); err != nil {
 			return idle, err
 		}
 	}

@@ -180,7 +180,7 @@ func (u *up) guarded(p *session.Prepared, m *pgwire.Bind, long bool) *session.Re
 
 // persons returns whom the parameters of a Bind name.
 func (u *up) persons(p *session.Prepared, m *pgwire.Bind) session.Persons {
-	return u.session.Bound(p, func(n int, columnType string) ([]byte, bool) {
+	return u.session.Bound(nil, p, func(n int, columnType string) ([]byte, bool) {
 		if n > len(m.Parameters) || m.Parameters[n-1] == nil {
 			return nil, false
 		}

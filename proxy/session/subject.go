@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"sqlveil/auditlog"
+	"sqlveil/rewrite"
 )
 
 // maxSubjects is how many persons the record of one statement names; of more it
@@ -39,13 +40,21 @@ func (p *Prepared) Subjects(i int) bool {
 // Persons are whom the predicates of a statement name, as the audit log knows them.
 type Persons []auditlog.SubjectKey
 
-// Bound returns whom the parameters of a statement name, nil for nobody. parameter
+// NamesByParameter says whether any parameter of a statement may name a person.
+func (p *Prepared) NamesByParameter() bool {
+	if len(p.plans) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(p.plans[0].Persons, func(person rewrite.Person) bool { return person.Constant.Param > 0 })
+}
+
+// Bound adds whom the parameters of a statement name to those of bound. parameter
 // returns the text form of the parameter with this number, from 1, which is
 // compared with a column of a type; ok is false for NULL and for what has none.
 // It is called on the up side.
-func (s *Session) Bound(p *Prepared, parameter func(n int, columnType string) (text []byte, ok bool)) (bound Persons) {
+func (s *Session) Bound(bound Persons, p *Prepared, parameter func(n int, columnType string) (text []byte, ok bool)) Persons {
 	if len(p.plans) == 0 {
-		return nil
+		return bound
 	}
 	for i := range p.plans[0].Persons {
 		person := &p.plans[0].Persons[i]
