@@ -133,7 +133,7 @@ func (r *resolver) convertCall(f *ast.FuncCallExpr, l *level) value {
 			v.exact = false
 			return v
 		}
-	case "binary", "utf16", "utf16le", "utf32":
+	case "binary":
 	default: // a character that it does not have is a warning
 		r.fallible(v)
 	}
@@ -449,6 +449,7 @@ func (r *resolver) window(w *ast.WindowSpec, l *level) {
 		items = append(items, w.OrderBy.Items...)
 	}
 	in := &level{outer: l.outer, with: l.with, from: l.from, locals: l.locals}
+	var values []value
 	for _, item := range items {
 		if p, ok := item.Expr.(*ast.PositionExpr); ok { // a number is a constant here
 			if p.P != nil {
@@ -456,8 +457,9 @@ func (r *resolver) window(w *ast.WindowSpec, l *level) {
 			}
 			continue
 		}
-		r.use(r.expr(item.Expr, in), "window")
+		values = append(values, r.expr(item.Expr, in))
 	}
+	r.useOrder(values, "window")
 	if w.Frame != nil {
 		for _, b := range []ast.FrameBound{w.Frame.Extent.Start, w.Frame.Extent.End} {
 			if b.Expr != nil {

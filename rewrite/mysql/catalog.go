@@ -48,6 +48,7 @@ type Relation struct {
 	Temporary    bool   // of one session alone
 	Versioned    bool   // keeps earlier versions of its rows
 	System       bool   // of the server's own schemas: labelled column by column, never looked into
+	engine       string // of a table, lower case
 	engineID     string // what the storage engine calls the table, "" when unknown
 	query        func() viewQuery
 }
@@ -87,6 +88,7 @@ type Column struct {
 	generated string    // the expression that it is computed by
 	from      []*Column // and the columns in that
 	notNull   bool
+	key       bool // one of those that tell the table's rows apart
 	stamped   bool // the server sets it when the row changes
 }
 

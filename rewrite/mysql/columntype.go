@@ -14,7 +14,8 @@ var strangeTypes = map[string]bool{
 // a reserved word, so that nothing but a type can be taken for one.
 func (in *input) typed() *input {
 	out := in
-	for i := 2; i < len(out.tokens); i++ {
+	for i := 1; i < len(out.tokens); i++ {
+		out = out.plainAttribute(i)
 		word := out.keyword(i)
 		if _, named := out.identifier(i - 1); named && strangeTypes[word] && out.definesColumn(i-1) {
 			out = out.respell(i, "CHAR"+strings.Repeat(" ", len(word)-len("CHAR")))
@@ -35,4 +36,41 @@ func (in *input) definesColumn(at int) bool {
 		}
 	}
 	return false
+}
+
+// plainAttribute blanks what a definition says at a token that the parser does not
+// know and that decides nothing about data.
+func (in *input) plainAttribute(at int) *input {
+	switch word := in.keyword(at); word {
+	case "INVISIBLE", "COMPRESSED":
+		for _, before := range []string{"(", ",", ".", "=", "ADD", "COLUMN", "MODIFY", "CHANGE", "SET"} {
+			if in.word(at-1, before) {
+				return in
+			}
+		}
+		if !in.word(at-2, "INDEX") {
+			return in.blank(at, at+1)
+		}
+	case "SRID":
+		if in.number(at+1) && !in.word(at-1, "(") && !in.word(at-1, ",") {
+			return in.blank(at, at+2)
+		}
+	case "SPATIAL":
+		if in.word(at+1, "KEY") || in.word(at+1, "INDEX") {
+			return in.blank(at, at+1)
+		}
+	case "ONLINE", "OFFLINE":
+		if at == 1 {
+			return in.blank(at, at+1)
+		}
+	case "TABLES":
+		if at == 1 && in.word(0, "RENAME") {
+			return in.respell(at, "TABLE")
+		}
+	case "IF":
+		if in.words(at-2, "FOREIGN", "KEY", "IF", "EXISTS") {
+			return in.blank(at, at+2)
+		}
+	}
+	return in
 }

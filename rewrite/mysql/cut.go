@@ -1,8 +1,6 @@
 package mysql
 
 import (
-	"strings"
-
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
@@ -24,7 +22,7 @@ func (r *resolver) parse(prefix string, from, to int) (ast.StmtNode, error) {
 	if err := guard(r.in.raw, r.in.tokens); err != nil {
 		return nil, err
 	}
-	return parse(prefix+r.in.text[from-r.in.start:to-r.in.start], r.mode)
+	return parse(prefix+r.in.spelled().text[from-r.in.start:to-r.in.start], r.mode)
 }
 
 // parsed parses a part of the input behind a prefix and has it resolved; what it
@@ -75,58 +73,6 @@ func (r *resolver) expression(in *input, from, to int, l *level) (v value, ok bo
 	return v, ok
 }
 
-// A jsonTable is a JSON_TABLE(...) that was cut out: its document, by tokens of
-// the input before, and its columns.
-type jsonTable struct {
-	in       *input
-	from, to int
-	columns  []string
-}
-
-// standInName begins the names that stand for what was cut out.
-const standInName = "\x01t"
-
-// readableByParser puts a name in the place of each JSON_TABLE(...), and spells
-// what else the parser does not know. ok is false when a table could not be read.
-func (in *input) readableByParser() (out *input, ok bool) {
-	out = in.spelled()
-	for at := 0; at < len(out.tokens); at++ {
-		if !out.words(at, "JSON_TABLE", "(") {
-			continue
-		}
-		end := out.closing(at + 1)
-		columns := out.findWithin(at+2, end, "COLUMNS")
-		comma := out.comma(at+2, end)
-		if end < 0 || columns < 0 || comma < 0 || comma > columns {
-			return in, false
-		}
-		names, ok := out.jsonColumns(columns + 1)
-		if !ok {
-			return in, false
-		}
-		out = out.standFor(at, end, jsonTable{in: out, from: at + 2, to: comma, columns: names})
-	}
-	return out, true
-}
-
-// standFor puts a name in the place of the tokens from one to another.
-func (in *input) standFor(at, end int, t jsonTable) *input {
-	place := in.tokens[at].start
-	out := in.blank(at, end+1)
-	name := standInName + itoa(len(in.tables))
-	text := []byte(out.text)
-	copy(text[place-in.start:], "`"+name+"`")
-	out.text = string(text)
-	out.tables = map[string]jsonTable{name: t}
-	for k, v := range in.tables {
-		out.tables[k] = v
-	}
-	tokens := append([]token{}, out.tokens[:at]...)
-	tokens = append(tokens, token{tokenQuoted, place, place + len(name) + 2})
-	out.tokens = append(tokens, out.tokens[at:]...)
-	return out
-}
-
 // findWithin returns the first token in a range that is the keyword, outside of
 // parentheses opened there.
 func (in *input) findWithin(from, to int, keyword string) int {
@@ -152,58 +98,4 @@ func (in *input) comma(from, to int) int {
 		}
 	}
 	return -1
-}
-
-// jsonColumns reads the names in COLUMNS (...), those of NESTED PATH too.
-func (in *input) jsonColumns(open int) (names []string, ok bool) {
-	end := in.closing(open)
-	if open >= len(in.tokens) || in.tokens[open].kind != tokenOpen || end < 0 {
-		return nil, false
-	}
-	for at := open + 1; at < end; {
-		next := in.comma(at, end)
-		if next < 0 {
-			next = end
-		}
-		if in.word(at, "NESTED") {
-			columns := in.findWithin(at, next, "COLUMNS")
-			if columns < 0 {
-				return nil, false
-			}
-			inner, ok := in.jsonColumns(columns + 1)
-			if !ok {
-				return nil, false
-			}
-			names = append(names, inner...)
-		} else {
-			name, ok := in.identifier(at)
-			if !ok {
-				return nil, false
-			}
-			names = append(names, name)
-		}
-		at = next + 1
-	}
-	return names, true
-}
-
-// standIn are the columns of a JSON_TABLE that a name stands for. How many rows
-// there are tells of the document.
-func (r *resolver) standIn(n *ast.TableName, l *level) ([]column, bool) {
-	t, ok := r.in.tables[n.Name.O]
-	if !ok || n.Schema.O != "" || !strings.HasPrefix(n.Name.O, standInName) {
-		return nil, false
-	}
-	base := r.base
-	doc, ok := r.expression(t.in, t.from, t.to, &level{outer: l.outer, with: l.with, from: l.from, locals: l.locals})
-	r.base = base
-	if !ok {
-		r.unsupported("this JSON_TABLE")
-	}
-	r.use(doc, "json_table")
-	var columns []column
-	for _, name := range t.columns {
-		columns = append(columns, column{name: name, value: derived(doc)})
-	}
-	return columns, true
 }

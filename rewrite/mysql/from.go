@@ -46,9 +46,13 @@ func (r *resolver) tableSource(s *ast.TableSource, l *level) *namespace {
 		outer = l.withoutFrom()
 	}
 	columns := slices.Clone(r.query(s.Source, outer))
-	for i, name := range s.ColumnNames {
+	names := r.in.lists[s.AsName.O]
+	for _, name := range s.ColumnNames {
+		names = append(names, name.O)
+	}
+	for i, name := range names {
 		if i < len(columns) {
-			columns[i].name = name.O
+			columns[i].name, columns[i].guess = name, false
 		}
 	}
 	for i := range columns { // whatever it is made of, it is a column now
@@ -84,7 +88,7 @@ func (r *resolver) tableName(n *ast.TableName, alias string, l *level) *namespac
 	if rel == nil {
 		return &namespace{}
 	}
-	t := &table{schema: rel.Schema, name: n.Name.O, columns: r.relationColumns(rel)}
+	t := &table{schema: rel.Schema, name: n.Name.O, columns: scanned(rel, r.relationColumns(rel))}
 	if alias != "" {
 		t.name = alias
 	}
@@ -183,6 +187,10 @@ func parseView(definition, defaults string) viewQuery {
 	m.charset = "utf8mb4"
 	in, _, _ := split(definition, 0, false, &m)
 	if in.fault != nil || guard(in.raw, in.tokens) != nil {
+		return viewQuery{}
+	}
+	in, ok := in.readableByParser()
+	if !ok {
 		return viewQuery{}
 	}
 	node, err := parse(in.text, &m)

@@ -11,7 +11,7 @@ func generatedFrom(rel *Relation, c *Column, m *mode) []*Column {
 	var names columnNames
 	node, err := ast.StmtNode(nil), in.fault
 	if err == nil {
-		node, err = parse("SELECT "+in.text, m)
+		node, err = parse("SELECT "+in.spelled().text, m)
 	}
 	if err == nil {
 		node.Accept(&names)

@@ -147,7 +147,7 @@ func (r *resolver) queryStatement(l *level) (columns []column, rows bool) {
 		r.refuseKind("PROCEDURE ANALYSE")
 		return nil, true
 	}
-	if r.mode.flavour == flavourMariaDB && r.in.words(0, "VALUES", "(") {
+	if r.in.beginsRows(0) && r.in.rowsEnd(1) == len(r.in.tokens) {
 		return r.tableValues(l), true
 	}
 	at := r.intoAt()
@@ -175,35 +175,14 @@ func (r *resolver) queryStatement(l *level) (columns []column, rows bool) {
 	return nil, false
 }
 
-// tableValues is MariaDB's VALUES (...), (...), whose columns are named after the
-// first row.
-func (r *resolver) tableValues(l *level) (columns []column) {
+// tableValues is MariaDB's VALUES (...), (...) and nothing else.
+func (r *resolver) tableValues(l *level) []column {
 	r.kind("SELECT")
-	for at := 1; ; at++ {
-		end := r.in.closing(at)
-		if end < 0 || !r.in.word(at, "(") {
-			r.unparsed(errForm)
-			return nil
-		}
-		first := columns == nil
-		ok := r.selected(at+1, end, func(list *ast.FieldList) {
-			for i, c := range r.fields(list, l.under()) {
-				switch {
-				case first:
-					columns = append(columns, c)
-				case i < len(columns):
-					columns[i].value = either(columns[i].value, c.value)
-				}
-			}
-		})
-		if at = end + 1; !ok || at < len(r.in.tokens) && r.in.tokens[at].kind != tokenComma {
-			r.unparsed(errForm)
-			return nil
-		}
-		if at >= len(r.in.tokens) {
-			return columns
-		}
+	columns, ok := r.rows(1, len(r.in.tokens), l)
+	if !ok {
+		r.unparsed(errForm)
 	}
+	return columns
 }
 
 // assignTo records that a user variable or one of a program gets a value.

@@ -89,11 +89,11 @@ type step struct {
 var steps = []step{
 	{"server", "SELECT CONCAT(@@GLOBAL.sql_mode, '|utf8mb4|', VERSION()), @@lower_case_table_names", 2, false, (*loader).server},
 	{"schemas", "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA", 1, false, (*loader).schema},
-	{"tables", "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES", 3, false, (*loader).table},
+	{"tables", "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES", 4, false, (*loader).table},
 	{
 		"columns", `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE,
-	IS_NULLABLE, EXTRA, GENERATION_EXPRESSION FROM information_schema.COLUMNS ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
-		10, false, (*loader).column,
+	IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, COLUMN_KEY FROM information_schema.COLUMNS ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
+		11, false, (*loader).column,
 	},
 	{"views", "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS", 3, false, (*loader).view},
 	{"routines", `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_BODY, ROUTINE_DEFINITION, SQL_MODE
@@ -155,7 +155,7 @@ func (l *loader) server(r *row) {
 func (l *loader) schema(r *row) { l.catalog.schemas[l.catalog.key(r.text(0), "").schema] = true }
 
 func (l *loader) table(r *row) {
-	rel := &Relation{Schema: r.text(0), Name: r.text(1), Kind: BaseTable}
+	rel := &Relation{Schema: r.text(0), Name: r.text(1), Kind: BaseTable, engine: strings.ToLower(r.text(3))}
 	rel.System = systemSchema(rel.Schema)
 	switch kind := strings.ToUpper(r.text(2)); {
 	case strings.Contains(kind, "VIEW") && !rel.System:
@@ -189,6 +189,7 @@ func (l *loader) column(r *row) {
 	c.hidden = strings.Contains(strings.ToUpper(r.text(8)), "INVISIBLE")
 	c.stamped = strings.Contains(strings.ToLower(r.text(8)), "on update")
 	c.generated = r.text(9)
+	c.key = r.text(10) == "PRI"
 	if old := rel.Column(c.Name.Name); old != nil { // one that addHidden foresaw
 		*old = *c
 		return

@@ -27,6 +27,9 @@ func (r *resolver) query(n ast.Node, outer *level) []column {
 			r.unsupported("this kind of query")
 		}
 	})
+	for i := range columns { // a row of the result may be made of several rows of a table
+		columns[i].value.scan = nil
+	}
 	return columns
 }
 
@@ -60,9 +63,11 @@ func (r *resolver) plainSelect(s *ast.SelectStmt, l *level) []column {
 	}
 	if s.GroupBy != nil {
 		r.within("group statement", "group by", func() {
+			var values []value
 			for _, item := range s.GroupBy.Items {
-				r.use(r.groupItem(item.Expr, columns, l), "group by")
+				values = append(values, r.groupItem(item.Expr, columns, l))
 			}
+			r.useOrder(values, "group by")
 		})
 	}
 	if s.Having != nil {
@@ -185,7 +190,7 @@ func (r *resolver) groupItem(n ast.ExprNode, columns []column, l *level) value {
 			return v
 		}
 		if v, ok := find(columns, c); ok {
-			return derived(v, guessed(l.from.columns))
+			return besides(v, guessed(l.from.columns))
 		}
 	}
 	return r.expr(n, &level{outer: l.outer, with: l.with, from: withAliases(l.from, columns), locals: l.locals})
@@ -224,9 +229,11 @@ func (r *resolver) orderBy(o *ast.OrderByClause, columns []column, l *level) {
 	}
 	in := &level{outer: l.outer, with: l.with, from: withAliases(l.from, columns), locals: l.locals}
 	r.within("order clause", "order by", func() {
+		var values []value
 		for _, item := range o.Items {
-			r.use(r.orderItem(item.Expr, columns, in), "order by")
+			values = append(values, r.orderItem(item.Expr, columns, in))
 		}
+		r.useOrder(values, "order by")
 	})
 }
 
@@ -239,7 +246,15 @@ func (r *resolver) orderItem(n ast.ExprNode, columns []column, in *level) value 
 			return v
 		}
 	}
-	return derived(r.expr(n, in), guessed(columns))
+	return besides(r.expr(n, in), guessed(columns))
+}
+
+// besides is v, or one of others.
+func besides(v, others value) value {
+	if others.None() {
+		return v
+	}
+	return derived(v, others)
 }
 
 func (r *resolver) limit(limit *ast.Limit, l *level) {
@@ -364,6 +379,11 @@ func (r *resolver) cteColumns(c *cte) []column {
 	}
 	if c.recursive {
 		r.recursionFits(c, first)
+	}
+	if r.in.cycles {
+		for _, column := range c.columns {
+			r.use(column.value, "cycle")
+		}
 	}
 	c.state = cteResolved
 	return c.columns

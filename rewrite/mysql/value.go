@@ -23,6 +23,7 @@ type value struct {
 	calm     bool // working it out neither warns nor takes time
 	length   int  // of a text: most characters, 0 when unknown
 	row      []value
+	scan     *scan // the FROM item of the same query that v is read from, nil unless it has a key
 }
 
 // columns are the table column that the value is, when it is that and nothing
