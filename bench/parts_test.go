@@ -86,7 +86,7 @@ func policy(b *testing.B) *masking.Policy {
 func BenchmarkPlan(b *testing.B) {
 	scope := scope(b)
 	for name, text := range texts {
-		planner := rewrite.NewPlanner(pgsql.Dialect{}, 1024)
+		planner := rewrite.NewPlanner(pgsql.Dialect{}, 1<<20)
 		if plans := planner.Plan(scope, text); plans[0].Refuse != nil {
 			b.Fatalf("%s: %v", name, plans[0].Refuse)
 		}

@@ -48,8 +48,9 @@ type listener struct {
 // indexRetry is after how long the index is tried again that could not be kept up.
 const indexRetry = time.Minute
 
-// plannerSize is how many texts a listener's planner remembers.
-const plannerSize = 8192
+// plannerSize is how many bytes a listener's planner remembers texts and plans in:
+// some ten thousand small statements.
+const plannerSize = 32 << 20
 
 // openGateway builds everything and listens. What it opened before something
 // failed is closed again.

@@ -14,7 +14,8 @@ type Planner struct {
 	plans   *cache
 }
 
-// NewPlanner returns a Planner for one dialect that remembers about size texts.
+// NewPlanner returns a Planner for one dialect that remembers texts and their plans
+// in about size bytes.
 func NewPlanner(dialect Dialect, size int) *Planner {
 	shaper, _ := dialect.(Shaper)
 	return &Planner{dialect: dialect, shaper: shaper, plans: newCache(size)}

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func testScope(t *testing.T, role, unlabelled string) Scope {
 }
 
 func planOf(scope Scope, st Statement) *Plan {
-	return NewPlanner(&fakeDialect{statement: st}, 16).Plan(scope, "x")[0]
+	return NewPlanner(&fakeDialect{statement: st}, 1<<20).Plan(scope, "x")[0]
 }
 
 func TestUses(t *testing.T) {
@@ -180,7 +181,7 @@ func TestPlansAreNotSharedAcrossScopes(t *testing.T) {
 		"catalog":  func(s *Scope) { s.Catalog = fakeCatalog(2) },
 	} {
 		dialect := &fakeDialect{}
-		planner := NewPlanner(dialect, 16)
+		planner := NewPlanner(dialect, 1<<20)
 		planner.Plan(base, "x")
 		planner.Plan(base.Seal(), "x")
 		if dialect.analysed != 1 {
@@ -198,7 +199,7 @@ func TestOnlyLiteralFreePlansAreShared(t *testing.T) {
 	scope := testScope(t, "clerk", "visible")
 	for _, free := range []bool{true, false} {
 		dialect := &fakeDialect{statement: Statement{LiteralFree: free}}
-		planner := NewPlanner(dialect, 16)
+		planner := NewPlanner(dialect, 1<<20)
 		planner.Plan(scope, "x 1")
 		planner.Plan(scope, "x 2")
 		if shared := dialect.analysed == 1; shared != free {
@@ -227,7 +228,7 @@ func TestPersonsOfSharedPlans(t *testing.T) {
 		for _, asked := range c.asked {
 			dialect.statement.Equals = append(dialect.statement.Equals, Equal{column("person"), asked}, Equal{column("equal"), asked})
 		}
-		planner := NewPlanner(dialect, 16)
+		planner := NewPlanner(dialect, 1<<20)
 		plan := planner.Plan(scope, c.text)[0]
 		var got []Constant
 		for _, p := range plan.Persons {
@@ -242,10 +243,48 @@ func TestPersonsOfSharedPlans(t *testing.T) {
 
 func TestCachedPlanCostsNoAllocation(t *testing.T) {
 	scope := testScope(t, "clerk", "visible").Seal()
-	planner := NewPlanner(&fakeDialect{}, 16)
+	planner := NewPlanner(&fakeDialect{}, 1<<20)
 	planner.Plan(scope, "x")
 	if n := testing.AllocsPerRun(100, func() { planner.Cached(scope, "x") }); n > 0 {
 		t.Errorf("a cached plan costs %v allocations", n)
+	}
+}
+
+// TestPlansAreRememberedInBoundedMemory plans ever other texts, long and short.
+func TestPlansAreRememberedInBoundedMemory(t *testing.T) {
+	scope := testScope(t, "clerk", "visible").Seal()
+	for _, length := range []int{10, 1000, largestCached - 10} {
+		const size = cacheShards * 4 * largestCached
+		dialect := &fakeDialect{}
+		planner := NewPlanner(dialect, size)
+		text := func(i int) string { return fmt.Sprintf("%*d", length, i) }
+		texts := 4 * size / length
+		if length < 100 {
+			texts = 4 * size / entryOverhead
+		}
+		for i := range texts {
+			planner.Plan(scope, text(i))
+		}
+		held, remembered := 0, 0
+		for i := range planner.plans.shards {
+			shard := &planner.plans.shards[i]
+			sum := 0
+			for _, k := range shard.plans.Keys() {
+				found, _ := shard.plans.Peek(k)
+				sum += sizeOf(k, found.plans)
+			}
+			if sum != shard.held || sum > shard.most {
+				t.Errorf("texts of %d bytes: a shard holds %d bytes, counts %d, may hold %d", length, sum, shard.held, shard.most)
+			}
+			held += sum
+			remembered += shard.plans.Len()
+		}
+		if held < size/2 || remembered >= texts {
+			t.Errorf("texts of %d bytes: %d of %d in %d bytes of %d", length, remembered, texts, held, size)
+		}
+		if _, ok := planner.Cached(scope, text(texts-1)); !ok {
+			t.Errorf("texts of %d bytes: the last is forgotten", length)
+		}
 	}
 }
 
@@ -255,7 +294,7 @@ type brokenDialect struct{}
 func (brokenDialect) Analyse(Scope, string) []*Statement { panic("a fault") }
 
 func TestAFaultOfADialectRefuses(t *testing.T) {
-	planner := NewPlanner(brokenDialect{}, 16)
+	planner := NewPlanner(brokenDialect{}, 1<<20)
 	if p := planner.Plan(testScope(t, "clerk", "visible"), "x")[0]; p.Refuse == nil {
 		t.Error("a role with masks is not refused")
 	}

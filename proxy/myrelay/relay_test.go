@@ -144,7 +144,7 @@ func newRig(t testing.TB, change ...func(*Relay)) *rig {
 	}
 	r.server = &session.Server{Relay: relay, Options: session.Options{
 		Listener: "test", Protocol: "mysql", Address: r.Addr(),
-		Policy: r.policy.Load, Planner: rewrite.NewPlanner(mysql.Dialect{}, 1000), Catalogs: catalogs,
+		Policy: r.policy.Load, Planner: rewrite.NewPlanner(mysql.Dialect{}, 1<<20), Catalogs: catalogs,
 		Audit: r.audit, Log: zerolog.New(zerolog.NewTestWriter(t)), Metrics: &r.metrics,
 	}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

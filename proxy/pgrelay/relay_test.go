@@ -178,7 +178,7 @@ func (r *rig) proxy(t testing.TB, change ...func(*Relay)) (*session.Server, stri
 	}
 	server := &session.Server{Relay: relay, Options: session.Options{
 		Listener: "test", Protocol: "postgres", Address: r.Addr(),
-		Policy: r.policy.Load, Planner: rewrite.NewPlanner(pgsql.Dialect{}, 1000), Catalogs: r.catalogs,
+		Policy: r.policy.Load, Planner: rewrite.NewPlanner(pgsql.Dialect{}, 1<<20), Catalogs: r.catalogs,
 		Audit: r.audit, Log: zerolog.New(&r.log), Metrics: &r.metrics,
 		Hasher: func() *auditlog.SubjectHasher { return auditlog.NewSubjectHasher(chain.Key{1}) },
 	}}

@@ -26,7 +26,7 @@ func BenchmarkAnalyse(b *testing.B) {
 			}
 		})
 		b.Run(c.name+"/planned", func(b *testing.B) {
-			planner := rewrite.NewPlanner(mysql.Dialect{}, 1024)
+			planner := rewrite.NewPlanner(mysql.Dialect{}, 1<<20)
 			planner.Plan(scope, c.sql)
 			b.ReportAllocs()
 			for b.Loop() {
