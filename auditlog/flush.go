@@ -16,8 +16,11 @@ type mark struct {
 // A flusher syncs what the writer has written, in a goroutine of its own, so
 // that a slow disk holds up only those who wait for it. One sync serves all
 // records written before it began (group commit).
+//
+// A sync costs many times what a record does, so the next one is put off a little
+// for those whom the last one let go: sessions that come back at once then share
+// it, where else they would fall into two groups that keep missing each other.
 type flusher struct {
-	waiting atomic.Int64  // Appends that wait for their record to be synced
 	request chan struct{} // to the goroutine: written has moved, sync it
 
 	mu      sync.Mutex
@@ -30,44 +33,117 @@ type flusher struct {
 	failed  error // of the last sync; the writer mends it
 	closed  bool
 
+	last   uint64 // the highest number that an Append has waited for
+	size   int    // how many have come since the last sync began
+	quorum int    // how many are to come before the next one begins, at least 1
+
 	busy since // the sync under way
 }
+
+const (
+	// mostShare is how many records a sync is put off for at most.
+	mostShare = 256
+	// longestWait is for how long, at most, besides what the last sync took.
+	longestWait = 5 * time.Millisecond
+)
 
 func (f *flusher) init() {
 	f.request = make(chan struct{}, 1)
 	f.moved = sync.NewCond(&f.mu)
+	f.quorum = 1
 }
 
 // run syncs until the flusher is closed.
 func (f *flusher) run(l *Log) {
-	for range f.request {
-		f.mu.Lock()
-		target, out := f.written, f.file
-		if f.held || f.failed != nil || target == f.synced {
-			f.mu.Unlock()
-			continue
-		}
-		f.running = true
-		f.mu.Unlock()
-
-		f.busy.begin(l)
-		err := out.Sync()
-		f.busy.end()
-
-		if err != nil {
-			l.trouble.set(fault, err)
-		}
-		f.mu.Lock()
-		f.running = false
-		if f.failed = err; err == nil {
-			f.synced = target
-		}
-		f.moved.Broadcast()
-		f.mu.Unlock()
-		if err != nil {
-			l.rouse(true)
+	late := time.NewTimer(longestWait)
+	defer late.Stop()
+	for {
+		select {
+		case _, open := <-f.request:
+			if !open {
+				return
+			}
+			if wait := f.sync(l); wait > 0 {
+				late.Reset(wait)
+			}
+		case <-late.C:
+			f.giveUp(l)
 		}
 	}
+}
+
+// sync syncs what is written, and returns how long to wait for those who may share
+// the next sync.
+func (f *flusher) sync(l *Log) (wait time.Duration) {
+	f.mu.Lock()
+	target, out := f.written, f.file
+	if f.held || f.failed != nil || target == f.synced {
+		f.mu.Unlock()
+		return 0
+	}
+	f.running = true
+	served := f.size
+	f.size = 0
+	f.mu.Unlock()
+
+	f.busy.begin(l)
+	began := time.Now()
+	err := out.Sync()
+	took := time.Since(began)
+	f.busy.end()
+
+	if err != nil {
+		l.trouble.set(fault, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running = false
+	if f.failed = err; err == nil {
+		f.synced = target
+	}
+	f.moved.Broadcast()
+	f.quorum = max(1, min(served+f.size, mostShare))
+	switch {
+	case err != nil:
+		f.quorum = 1
+		l.rouse(true)
+	case f.ripe():
+		f.press(l)
+	case f.quorum > 1:
+		return max(1, min(took, longestWait))
+	}
+	return 0
+}
+
+// giveUp lets the next sync begin with those who have come.
+func (f *flusher) giveUp(l *Log) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.quorum = 1
+	if f.ripe() {
+		f.press(l)
+	}
+}
+
+// ripe says whether a sync is due for somebody who waits. f.mu is held.
+func (f *flusher) ripe() bool {
+	return f.last >= f.synced.seq && !f.running && (f.quorum == 1 || f.size >= f.quorum)
+}
+
+// press has what is waited for written, if it is not, and synced. f.mu is held.
+func (f *flusher) press(l *Log) {
+	if f.last < f.written.seq {
+		f.ask()
+	} else {
+		l.rouse(true)
+	}
+}
+
+// pressing says whether the writer is waited for.
+func (f *flusher) pressing() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ripe() && f.last >= f.written.seq
 }
 
 // ask starts a sync unless one is asked for already.
@@ -81,9 +157,9 @@ func (f *flusher) ask() {
 // wrote tells what the writer has handed to the operating system.
 func (f *flusher) wrote(m mark) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.written = m
-	f.mu.Unlock()
-	if f.waiting.Load() > 0 {
+	if f.last >= f.synced.seq {
 		f.ask()
 	}
 }
@@ -92,6 +168,11 @@ func (f *flusher) wrote(m mark) {
 func (f *flusher) wait(l *Log, seq uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.last = max(f.last, seq)
+	f.size++
+	if f.ripe() {
+		f.press(l)
+	}
 	for f.synced.seq <= seq {
 		if err := l.trouble.get(); err != nil {
 			return err
@@ -144,6 +225,7 @@ func (f *flusher) fail(err error) {
 func (f *flusher) reset(out file, m mark) {
 	f.mu.Lock()
 	f.file, f.written, f.synced, f.failed, f.held = out, m, m, nil, false
+	f.size, f.quorum = 0, 1
 	f.moved.Broadcast()
 	f.mu.Unlock()
 }

@@ -251,19 +251,15 @@ func (l *Log) append(at time.Time, body []byte, wait, outcome bool) (uint64, err
 	if err := l.trouble.get(); err != nil && !outcome {
 		return l.refuse(at, wait, outcome, err)
 	}
-	if wait {
-		l.flush.waiting.Add(1)
-		defer l.flush.waiting.Add(-1)
-	}
 	seq, err := l.put(at.UnixMicro(), body)
 	if err != nil {
 		return l.refuse(at, wait, outcome, err)
 	}
-	l.rouse(wait)
 	if wait {
-		err = l.flush.wait(l, seq)
+		return seq, l.flush.wait(l, seq)
 	}
-	return seq, err
+	l.rouse(false)
+	return seq, nil
 }
 
 // put queues a body, waiting for room as long as there is hope of any.

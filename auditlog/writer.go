@@ -286,7 +286,7 @@ func (w *writer) rest(idle int) {
 func (w *writer) gather() {
 	w.log.resting.Store(napped)
 	defer w.log.resting.Store(awake)
-	if w.log.flush.waiting.Load() > 0 || w.closing.Load() || w.log.ring.Load().Crowded() {
+	if w.log.flush.pressing() || w.closing.Load() || w.log.ring.Load().Crowded() {
 		return
 	}
 	w.sleep(gathering)
@@ -313,7 +313,7 @@ func (w *writer) nextDue() time.Duration {
 	return time.Hour
 }
 
-// rouse wakes the writer: at once for a record that is waited for, else only
+// rouse wakes the writer: at once for records that are waited for, else only
 // from a sleep.
 func (l *Log) rouse(now bool) {
 	resting := l.resting.Load()
