@@ -36,21 +36,25 @@ type lab struct {
 const mostSessions = 2500
 
 // startLab starts everything. What it started before something failed is ended.
-func startLab(ctx context.Context, e *engine) (l *lab, err error) {
-	l = &lab{engine: e}
-	defer func() {
-		if err != nil {
-			l.close()
-		}
-	}()
-	if err := l.startServer(ctx); err != nil {
+func startLab(ctx context.Context, e *engine) (*lab, error) {
+	l := &lab{engine: e}
+	if err := l.startAll(ctx); err != nil {
+		l.close()
 		return nil, err
+	}
+	return l, nil
+}
+
+func (l *lab) startAll(ctx context.Context) error {
+	e := l.engine
+	if err := l.startServer(ctx); err != nil {
+		return err
 	}
 	l.contestants = []contestant{{engine: e, name: "direct", address: l.server.Addr(), user: clearUser}}
 	for _, start := range e.peers {
 		p, err := start(l.directory, l.server.Addr())
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if p == nil {
 			continue // not installed
@@ -61,7 +65,7 @@ func startLab(ctx context.Context, e *engine) (l *lab, err error) {
 			forRows: p.name == "go-frame" || p.name == "go-mask",
 		})
 	}
-	return l, l.startProxies()
+	return l.startProxies()
 }
 
 // startServer starts the database and builds the program.

@@ -335,6 +335,11 @@ func (c *conn) longQuery(h mywire.Header) error {
 
 // begin puts the statements of a text on record.
 func (c *conn) begin(p *session.Prepared, how string, bound session.Persons) (*answer, error) {
+	for _, q := range c.running { // of the command before; an open cursor's has not ended
+		if q.Done() {
+			c.session.Spare(q)
+		}
+	}
 	c.running = c.running[:0]
 	for i := range p.Len() {
 		q, err := c.session.Begin(p, i, how, bound)

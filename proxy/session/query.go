@@ -46,7 +46,8 @@ func (s *Session) NextMessage() { s.message++ }
 // parameters name, from [Session.Bound]. The error is a *[Refusal]: it must not be
 // sent then.
 func (s *Session) Begin(p *Prepared, i int, how string, bound Persons) (*Query, error) {
-	q := &Query{
+	q := s.fresh()
+	*q = Query{
 		plan: p.plans[i], begun: time.Now(), origin: s.origin.Load(), open: s.role.SeesAll(),
 		message: s.message, sub: i + 1, how: how, length: len(p.Text),
 	}
@@ -65,6 +66,29 @@ func (s *Session) Begin(p *Prepared, i int, how string, bound Persons) (*Query, 
 		s.names.will(q.ticket, c)
 	}
 	return q, nil
+}
+
+// Spare gives back a Query whose outcome is on record and at which nobody looks any
+// more: the next Begin makes another one of it.
+func (s *Session) Spare(q *Query) {
+	if !q.done {
+		panic("session: a statement that has not ended is given back")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = q
+}
+
+// fresh returns the spare Query, or a new one.
+func (s *Session) fresh() *Query {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.spare
+	if q == nil {
+		return new(Query)
+	}
+	s.spare = nil
+	return q
 }
 
 // recordBegin puts the begin of a statement on record.

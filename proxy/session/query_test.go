@@ -325,6 +325,35 @@ func TestWithoutAudit(t *testing.T) {
 	}
 }
 
+func TestSpare(t *testing.T) {
+	b := newBench(t, "open")
+	q, err := b.Begin(b.prepare(t, "ok"), 0, Simple, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("a statement that runs was given back")
+			}
+		}()
+		b.Spare(q)
+	}()
+	q.Rows = 7
+	b.End(q, Succeeded)
+	b.Spare(q)
+	again, err := b.Begin(b.prepare(t, "ok"), 0, Extended, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again != q || again.Rows != 0 || again.Done() {
+		t.Errorf("the spare was not used, or not as new: %+v", again)
+	}
+	if third, err := b.Begin(b.prepare(t, "ok"), 0, Simple, nil); err != nil || third == q {
+		t.Errorf("one for two statements: %v", err)
+	}
+}
+
 func TestEndTwice(t *testing.T) {
 	b := newBench(t, "open")
 	q, err := b.Begin(b.prepare(t, "ok"), 0, Simple, nil)

@@ -48,6 +48,7 @@ type Session struct {
 	state  state
 	names  names
 	made   temporaries
+	spare  *Query // for the next Begin, nil for none
 	ticket uint64
 	stop   func() // the relay's way to end the session at the next occasion
 	ending bool
