@@ -154,6 +154,9 @@ func (l *lexer) dollar() tokenKind {
 }
 
 func (l *lexer) number() tokenKind {
+	for l.at < len(l.text) && isDigit(l.text[l.at]) { // most are nothing else
+		l.at++
+	}
 	for l.at < len(l.text) {
 		c := l.text[l.at]
 		exponent := (c == '+' || c == '-') && (l.text[l.at-1] == 'e' || l.text[l.at-1] == 'E')
@@ -189,10 +192,15 @@ func (l *lexer) operator() tokenKind {
 // skipBlank skips white space and comments; false means an unterminated comment.
 func (l *lexer) skipBlank() bool {
 	for l.at < len(l.text) {
-		rest := l.text[l.at:]
-		switch {
-		case isBlank(rest[0]):
+		c := l.text[l.at]
+		if isBlank(c) {
 			l.at++
+			continue
+		}
+		if c != '-' && c != '/' {
+			return true
+		}
+		switch rest := l.text[l.at:]; {
 		case strings.HasPrefix(rest, "--"):
 			end := strings.IndexAny(rest, "\r\n")
 			if end < 0 {
@@ -237,16 +245,32 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-func isWordStart(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= utf8.RuneSelf
-}
+func isWordStart(c byte) bool { return classes[c]&wordStart != 0 }
 
-func isWordPart(c byte) bool { return isWordStart(c) || isDigit(c) || c == '$' }
+func isWordPart(c byte) bool { return classes[c]&wordPart != 0 }
 
-func isOperator(c byte) bool {
-	switch c {
-	case '+', '-', '*', '/', '<', '>', '=', '~', '!', '@', '#', '%', '^', '&', '|', '`', '?':
-		return true
+func isOperator(c byte) bool { return classes[c]&operator != 0 }
+
+// Classes of bytes.
+const (
+	wordStart = 1 << iota
+	wordPart
+	operator
+)
+
+// classes are those of each byte.
+var classes = func() (of [256]uint8) {
+	for i := range of {
+		c := byte(i)
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= utf8.RuneSelf {
+			of[c] = wordStart | wordPart
+		}
+		if isDigit(c) || c == '$' {
+			of[c] = wordPart
+		}
 	}
-	return false
-}
+	for _, c := range []byte("+-*/<>=~!@#%^&|`?") {
+		of[c] = operator
+	}
+	return of
+}()

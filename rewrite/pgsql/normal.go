@@ -88,15 +88,35 @@ func literalKind(literal string) string {
 		return literal
 	case !isDigit(c) && c != '.':
 		return "s"
-	case strings.Trim(literal, "0123456789") == ".":
+	}
+	points := 0
+	for i := range len(literal) {
+		switch c := literal[i]; {
+		case c == '.':
+			points++
+		case !isDigit(c):
+			return literal
+		}
+	}
+	switch {
+	case points == 1:
 		return "f"
-	case literal != "0" && c == '0':
+	case points > 1, literal != "0" && literal[0] == '0':
 		return literal
 	}
-	n, err := strconv.ParseInt(literal, 10, 64)
+	return integerKind(literal)
+}
+
+// integerKind is literalKind for digits.
+func integerKind(digits string) string {
+	const surely = 9 // so many digits are an int4
+	if len(digits) <= surely {
+		return "i"
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
 	case err != nil:
-		return literal
+		return digits
 	case n <= math.MaxInt32:
 		return "i"
 	}
@@ -113,12 +133,12 @@ func appendToken(b []byte, text string, t token, end int) []byte {
 	case tokenLiteral:
 		return b
 	case tokenWord:
-		for i := t.start; i < t.end; i++ {
-			c := text[i]
+		word := len(b)
+		b = append(b, text[t.start:t.end]...)
+		for i, c := range b[word:] {
 			if 'A' <= c && c <= 'Z' { // the server folds no others in UTF-8
-				c += 'a' - 'A'
+				b[word+i] = c + 'a' - 'A'
 			}
-			b = append(b, c)
 		}
 		return b
 	}

@@ -1,6 +1,10 @@
 package pgsql
 
-import "testing"
+import (
+	"strconv"
+	"strings"
+	"testing"
+)
 
 func TestNormalise(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
@@ -44,6 +48,52 @@ func TestShapesDiffer(t *testing.T) {
 	}
 	if s, ok := shape(`SELECT U&"d!0061" UESCAPE '!'`); ok {
 		t.Errorf("a text with UESCAPE has shape %q", s)
+	}
+}
+
+func TestLiteralKinds(t *testing.T) {
+	for _, c := range []struct{ literal, want string }{
+		{"0", "i"},
+		{"7", "i"},
+		{"999999999", "i"},
+		{"2147483647", "i"},
+		{"2147483648", "l"},
+		{"9223372036854775807", "l"},
+		{"9223372036854775808", "9223372036854775808"},
+		{"007", "007"},
+		{"1.5", "f"},
+		{"0.5", "f"},
+		{".5", "f"},
+		{"5.", "f"},
+		{"1.2.3", "1.2.3"},
+		{"1e5", "1e5"},
+		{"1.5e-3", "1.5e-3"},
+		{"0x1F", "0x1F"},
+		{"1_000", "1_000"},
+		{"B'1'", "B'1'"},
+		{"x'1F'", "x'1F'"},
+		{"'1'", "s"},
+		{"E'1'", "s"},
+		{"$$1$$", "s"},
+	} {
+		if got := literalKind(c.literal); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.literal, got, c.want)
+		}
+	}
+}
+
+// BenchmarkShape is what a text costs whose plan is known but for its literals.
+func BenchmarkShape(b *testing.B) {
+	long := "SELECT name, phone FROM customers WHERE id = 4711 AND id IN (0" + strings.Repeat(",1000", 2000) + ")"
+	for _, size := range []int{100, 1000, 10_000} {
+		text := long[:size-1] + ")"
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				shape(text)
+			}
+		})
 	}
 }
 
