@@ -330,6 +330,9 @@ func (r *resolver) judged(j judgement, name string, args []value) value {
 		if j.sink {
 			r.sink(a, name)
 		}
+		if out.kind == typeText && !fits('c', a) { // it may be of bytes, too
+			out.kind = typeBytes
+		}
 		if !fits(j.arg(i), a) || i == 0 && len(args) > 1 && strings.HasPrefix(name, "crc32") { // a checksum to go on from
 			r.fallible(a)
 		}
@@ -354,6 +357,8 @@ func fits(letter byte, a value) bool {
 	switch letter {
 	case 't':
 		return true
+	case 'c':
+		return a.kind != typeBytes
 	case 'n':
 		return a.exactNumber() && a.digits <= integerDigits || a.kind.temporal()
 	case 'd':

@@ -471,7 +471,8 @@ func (r *resolver) castTotal(v value, to typeKind, tp interface {
 	}
 	switch to {
 	case typeText, typeBytes:
-		return tp.GetFlen() < 0 && !r.strict // one that is cut off is a warning
+		converted := to == typeText && v.kind == typeBytes // bytes that are no characters are a warning
+		return tp.GetFlen() < 0 && !r.strict && !converted // as is one that is cut off
 	case typeInteger:
 		if tp.GetFlag()&sqltype.UnsignedFlag != 0 {
 			return v.kind == typeInteger && v.unsigned || v.kind.temporal()

@@ -26,7 +26,7 @@ func hash(table, columns, schema string) string {
 	if schema != "" {
 		where = " WHERE " + schema + " NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys', 'INFORMATION_SCHEMA', 'PERFORMANCE_SCHEMA')"
 	}
-	return fmt.Sprintf("(SELECT CONCAT(COUNT(*), '.', COALESCE(SUM(CRC32(h)), 0), '.', COALESCE(SUM(CONV(SUBSTRING(h, 9, 12), 16, 10)), 0)) FROM (SELECT SHA2(CONCAT_WS('/', %s), 256) h FROM information_schema.%s%s) %s)",
+	return fmt.Sprintf("(SELECT CONCAT(COUNT(*), '.', COALESCE(SUM(CRC32(h)), 0), '.', COALESCE(SUM(CAST(CONV(SUBSTRING(h, 9, 12), 16, 10) AS UNSIGNED)), 0)) FROM (SELECT SHA2(CONCAT_WS('/', %s), 256) h FROM information_schema.%s%s) %s)",
 		columns, table, where, strings.ToLower(table))
 }
 

@@ -21,6 +21,7 @@ type judgement struct {
 // Each letter before > stands for an argument, the last one for all that follow:
 //
 //	t  anything: no value of it makes the function fail, warn or return NULL
+//	c  characters: likewise, but bytes beside a text are converted to its character set, which MySQL 8 may refuse
 //	n  an exact number of up to 18 digits: a text would be converted, with a warning that tells of it
 //	d  a date or time: likewise
 //	j  a JSON document: likewise
@@ -33,15 +34,17 @@ type judgement struct {
 // https://dev.mysql.com/doc/refman/9.1/en/built-in-function-reference.html
 // https://mariadb.com/kb/en/function-and-operator-reference/
 const functionList = `
-t>t concat concat_ws lower lcase upper ucase reverse trim ltrim rtrim quote soundex hex to_base64 replace natural_sort_key
+t>t concat concat_ws lower lcase upper ucase reverse trim ltrim rtrim soundex hex to_base64 natural_sort_key
+c>t quote replace
 x>t trim_oracle rtrim_oracle ltrim_oracle replace_oracle concat_operator_oracle substr_oracle lpad_oracle rpad_oracle
-t>t md5 sha sha1 sm3 password old_password password_func
-t>b compress aes_encrypt weight_string
-tx>b des_encrypt encode decode
+t>t md5 sha sha1 sm3 old_password
+x>t password password_func
+t>b compress weight_string
+tx>b aes_encrypt des_encrypt encode decode
 x>b encrypt
 tx>t sha2
-ttn>t substring_index
-tnnt>t insert insert_func
+ccn>t substring_index
+cnnc>t insert insert_func
 tn>t left right
 tn>t substring substr mid
 x>t lpad rpad
@@ -53,9 +56,10 @@ x>t make_set
 nttxt>t export_set
 n>t char char_func
 x>t chr
-t>i ascii ord bit_length char_length character_length length lengthb octet_length crc32 crc32c strcmp find_in_set instr
+t>i ascii ord bit_length char_length character_length length lengthb octet_length crc32 crc32c strcmp find_in_set
+c>i instr
 x>i field
-ttn>i locate position
+ccn>i locate position
 x>t bin oct conv
 nxt>t format
 n>t format_bytes format_pico_time format_nano_time
@@ -101,12 +105,15 @@ t>m 'tidb\x60.(timeliteral
 x>d now sysdate current_timestamp localtime localtimestamp utc_timestamp systimestamp
 >d curdate current_date utc_date
 x>m curtime current_time utc_time
-t>j json_array json_object
-t>t json_quote
+t>j json_array
+c>j json_object
+c>t json_quote
 jx>t json_unquote json_type json_pretty json_compact json_detailed json_loose json_normalize
-j>i json_depth json_length json_storage_size json_storage_free json_contains json_overlaps json_schema_valid json_equals json_memberof
-j>j json_merge json_merge_preserve json_merge_patch json_schema_validation_report json_array_intersect json_object_to_array json_object_filter_keys
-x>j json_keys
+j>i json_depth json_length json_storage_size json_storage_free json_contains json_overlaps json_equals json_memberof
+j>j json_merge json_merge_preserve json_merge_patch
+x>j json_keys json_array_intersect json_object_to_array json_object_filter_keys
+xj>i json_schema_valid
+xj>j json_schema_validation_report
 jx>j json_remove json_query json_key_value json_extract
 jx>t json_value
 jx>i json_contains_path json_exists
@@ -125,7 +132,7 @@ x>i$ last_insert_id sleep benchmark get_lock release_lock is_free_lock is_used_l
 >i release_all_locks
 x>i$ master_pos_wait source_pos_wait master_gtid_wait wait_for_executed_gtid_set wait_until_sql_thread_after_gtids nextval lastval setval
 x>t binlog_gtid_pos
-x>i ps_thread_id grouping
+x>i ps_thread_id grouping current_user_in current_role_in
 x>d tidb_parse_tso tidb_bounded_staleness
 x>i tidb_parse_tso_logical tidb_shard vitess_hash
 x>- load_file! sys_eval! sys_exec! sys_get! sys_set! tidb_decode_key! tidb_mvcc_info! tidb_encode_record_key! tidb_encode_index_key! tidb_decode_base64_key!
@@ -133,7 +140,7 @@ x>t tidb_decode_plan tidb_decode_binary_plan tidb_encode_sql_digest
 x>- tidb_decode_sql_digests! tidb_row_checksum!
 x>- default_func isnull istrue
 x>- vec_fromtext vec_totext vec_distance vec_distance_euclidean vec_distance_cosine string_to_vector vector_to_string to_vector from_vector vector_dim distance vec_dims vec_l1_distance vec_l2_distance vec_negative_inner_product vec_cosine_distance vec_l2_norm vec_from_text vec_as_text fts_match_word
-x>- area asbinary astext aswkb aswkt boundary buffer centroid contains convexhull crosses dimension disjoint endpoint envelope equals exteriorring geomcollfromtext geomcollfromwkb
+x>- area asbinary astext aswkb aswkt boundary buffer centroid contains convexhull crosses dimension disjoint endpoint envelope equals exteriorring geomcollection geomcollfromtext geomcollfromwkb
 x>- geometrycollection geometrycollectionfromtext geometrycollectionfromwkb geometryfromtext geometryfromwkb geometryn geometrytype geomfromtext geomfromwkb glength interiorringn intersects isclosed isempty issimple
 x>- linefromtext linefromwkb linestring linestringfromtext linestringfromwkb mbrcontains mbrcoveredby mbrcovers mbrdisjoint mbrequal mbrequals mbrintersects mbroverlaps mbrtouches mbrwithin
 x>- mlinefromtext mlinefromwkb mpointfromtext mpointfromwkb mpolyfromtext mpolyfromwkb multilinestring multilinestringfromtext multilinestringfromwkb multipoint multipointfromtext multipointfromwkb multipolygon multipolygonfromtext multipolygonfromwkb

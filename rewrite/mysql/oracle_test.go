@@ -20,14 +20,14 @@ const oracleExpressions = 6000
 // oracleSchema has a row for each awkward combination of values.
 var oracleSchema = []string{
 	"CREATE DATABASE IF NOT EXISTS oracle CHARACTER SET utf8mb4", "USE oracle", "DROP TABLE IF EXISTS extreme",
-	`CREATE TABLE extreme (id INT PRIMARY KEY, t1 VARCHAR(60), t2 TEXT, n1 INT, n2 DECIMAL(12,2), n3 INT UNSIGNED, f DOUBLE, d1 DATE, d2 DATETIME, j JSON)`,
+	`CREATE TABLE extreme (id INT PRIMARY KEY, t1 VARCHAR(60), t2 TEXT, n1 INT, n2 DECIMAL(12,2), n3 INT UNSIGNED, f DOUBLE, d1 DATE, d2 DATETIME, j JSON, b VARBINARY(20))`,
 	`INSERT INTO extreme VALUES
-	(1, '', '', 0, 0, 0, 0, '1000-01-01', '1000-01-01 00:00:00', '{}'),
-	(2, 'abc', 'a@b.example', 1, 0.01, 1, 1e-300, '2024-02-29', '2024-02-29 12:00:00', '[]'),
-	(3, '-12', '12 monkeys', -1, -9999999999.99, 4294967295, 1e308, '9999-12-31', '9999-12-31 23:59:59', '"x"'),
-	(4, '{"a": 1}', '[', 2147483647, 9999999999.99, 7, -1e308, '1970-01-01', '1970-01-01 00:00:00', '{"a": {"b": [1, 2]}}'),
-	(5, '1000000', '0x41', -2147483648, 100, 12, 3.5, '2020-05-17', '2020-05-17 05:00:00', '[1, "2", null]'),
-	(6, 'ü 中', 'ZZZZ', 12, 12, 30, 12, '2001-12-12', '2001-12-12 12:12:12', '12')`,
+	(1, '', '', 0, 0, 0, 0, '1000-01-01', '1000-01-01 00:00:00', '{}', ''),
+	(2, 'abc', 'a@b.example', 1, 0.01, 1, 1e-300, '2024-02-29', '2024-02-29 12:00:00', '[]', 'abc'),
+	(3, '-12', '12 monkeys', -1, -9999999999.99, 4294967295, 1e308, '9999-12-31', '9999-12-31 23:59:59', '"x"', x'00ff'),
+	(4, '{"a": 1}', '[', 2147483647, 9999999999.99, 7, -1e308, '1970-01-01', '1970-01-01 00:00:00', '{"a": {"b": [1, 2]}}', x'e4b8ad'),
+	(5, '1000000', '0x41', -2147483648, 100, 12, 3.5, '2020-05-17', '2020-05-17 05:00:00', '[1, "2", null]', '12'),
+	(6, 'ü 中', 'ZZZZ', 12, 12, 30, 12, '2001-12-12', '2001-12-12 12:12:12', '12', x'ff')`,
 }
 
 // TestReleasedExpressionsTellNothing makes expressions over protected columns.
@@ -63,7 +63,7 @@ func TestReleasedExpressionsTellNothing(t *testing.T) {
 	for range oracleExpressions {
 		expr := g.expr(0)
 		plan := rewrite.NewPlanner(Dialect{}, 1).Plan(scope, "SELECT "+expr+" FROM extreme")[0]
-		if plan.Refuse != nil || !plan.Masked || !strings.ContainsAny(expr, "tnfdj") {
+		if plan.Refuse != nil || !plan.Masked || !strings.ContainsAny(expr, "tnfdjb") {
 			continue
 		}
 		released++
@@ -79,7 +79,7 @@ func tellNothing(t *testing.T, conn *sql.Conn, expr string) {
 	t.Helper()
 	first := ""
 	for id := 1; id <= 6; id++ {
-		outcome := outcomeOf(t, conn, fmt.Sprintf("SELECT (%s) IS NULL FROM extreme WHERE id = %d", expr, id))
+		outcome := outcomeOf(t, conn, fmt.Sprintf("SELECT (%s) FROM extreme WHERE id = %d", expr, id))
 		if strings.Contains(outcome, "1064") || strings.Contains(outcome, "1582") || strings.Contains(outcome, "1305") {
 			return // the server knows no such call
 		}
@@ -150,7 +150,7 @@ type oracleGenerator struct {
 func (g *oracleGenerator) pick(list ...string) string { return list[g.r.IntN(len(list))] }
 
 func (g *oracleGenerator) column() string {
-	return g.pick("t1", "t2", "n1", "n2", "n3", "f", "d1", "d2", "j")
+	return g.pick("t1", "t2", "n1", "n2", "n3", "f", "d1", "d2", "j", "b")
 }
 
 func (g *oracleGenerator) constant() string {

@@ -53,6 +53,8 @@ func either(a, b value) value {
 		out.kind, out.digits, out.scale, out.unsigned, out.length = b.kind, b.digits, b.scale, b.unsigned, b.length
 	case b.null:
 		out.kind, out.digits, out.scale, out.unsigned, out.length = a.kind, a.digits, a.scale, a.unsigned, a.length
+	case a.kind == typeBytes || b.kind == typeBytes:
+		out.kind = typeBytes
 	case a.kind == b.kind:
 		out.kind, out.digits, out.scale, out.unsigned = a.kind, a.digits, a.scale, a.unsigned
 	}
