@@ -96,6 +96,11 @@ func (c Command) String() string {
 	return fmt.Sprintf("unknown command %#02x", byte(c))
 }
 
+// Answered says whether servers answer the command at all.
+func (c Command) Answered() bool {
+	return c != ComQuit && c != ComStmtClose && c != ComStmtSendLongData
+}
+
 // A Query is COM_QUERY.
 type Query struct {
 	Text       []byte
@@ -152,12 +157,12 @@ func AppendText(dst []byte, c Command, text []byte) []byte {
 }
 
 // DecodeStatement returns the statement that COM_STMT_CLOSE and COM_STMT_RESET
-// are about.
+// are about. What follows its number is ignored, as servers do.
 func DecodeStatement(body []byte) (uint32, error) {
 	c := protocol.Over(body)
 	c.Uint8()
 	id := c.Uint32LE()
-	return id, failed("statement", c.End())
+	return id, failed("statement", c.Err())
 }
 
 // AppendStatement appends such a command as a body.
@@ -166,10 +171,11 @@ func AppendStatement(dst []byte, c Command, id uint32) []byte {
 }
 
 // DecodeFetch returns the statement whose rows COM_STMT_FETCH wants, and how many.
+// What follows is ignored, as servers do.
 func DecodeFetch(body []byte) (id, rows uint32, err error) {
 	c := command(body, ComStmtFetch)
 	id, rows = c.Uint32LE(), c.Uint32LE()
-	return id, rows, failed("COM_STMT_FETCH", c.End())
+	return id, rows, failed("COM_STMT_FETCH", c.Err())
 }
 
 // A LongData is COM_STMT_SEND_LONG_DATA: a piece of a parameter.

@@ -138,7 +138,7 @@ func FuzzCommands(f *testing.F) {
 				}
 			}
 		}
-		if id, err := DecodeStatement(body); err == nil && !bytes.Equal(AppendStatement(nil, Command(body[0]), id), body) {
+		if id, err := DecodeStatement(body); err == nil && !bytes.HasPrefix(body, AppendStatement(nil, Command(body[0]), id)) {
 			t.Fatalf("%q: statement %d", body, id)
 		}
 		if text, err := DecodeText(body); err == nil && !bytes.Equal(AppendText(nil, Command(body[0]), text), body) {

@@ -278,6 +278,7 @@ const (
 	CodeTooLarge           = 1153 // 08S01
 	CodeNotSupported       = 1235 // 42000
 	CodeColumnDenied       = 1143 // 42000
+	CodeMalformed          = 1835 // HY000
 	CodeSecureTransport    = 3159 // HY000
 )
 

@@ -21,6 +21,7 @@
 //	result.go      columns and rows
 //	outs.go        what a procedure puts into parameters
 //	prepared.go    COM_STMT_*
+//	malformed.go   commands that are none
 //	ask.go         questions of our own
 //	diagnostic.go  errors
 //

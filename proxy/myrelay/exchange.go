@@ -72,6 +72,14 @@ func (a *answer) query() *session.Query {
 // command deals with one command. An io.EOF is the client's goodbye.
 func (c *conn) command(ctx context.Context, h mywire.Header) error {
 	c.session.NextMessage()
+	err := c.dispatch(ctx, h)
+	if _, ok := errors.AsType[*commandError](err); ok {
+		return c.malformed(mywire.Command(h.First))
+	}
+	return err
+}
+
+func (c *conn) dispatch(ctx context.Context, h mywire.Header) error {
 	command := mywire.Command(h.First)
 	if h.Size == 0 {
 		return c.unknown(command)
@@ -109,6 +117,8 @@ func (c *conn) command(ctx context.Context, h mywire.Header) error {
 		return c.changeUser()
 	case mywire.ComFieldList:
 		return c.fieldList(ctx)
+	case mywire.ComProcessInfo:
+		return c.processInfo(ctx)
 	default:
 		return c.unknown(command)
 	}
@@ -273,7 +283,7 @@ func (c *conn) query(ctx context.Context, h mywire.Header) error {
 	}
 	var q mywire.Query
 	if err := q.Decode(body, c.agreed); err != nil {
-		return err
+		return &commandError{err}
 	}
 	p, err := c.session.Prepare(ctx, string(q.Text))
 	if err == nil {
@@ -381,10 +391,19 @@ func (c *conn) kill(ctx context.Context) error {
 	in := protocol.Over(body)
 	in.Uint8()
 	id := in.Uint32LE()
-	if err := in.End(); err != nil {
-		return err
+	if err := in.Err(); err != nil {
+		return &commandError{err}
 	}
 	return c.judged(ctx, fmt.Sprintf("KILL %d", id))
+}
+
+// processInfo deals with COM_PROCESS_INFO, whose answer is that of SHOW PROCESSLIST.
+func (c *conn) processInfo(ctx context.Context) error {
+	a, err := c.sendAs(ctx, "SHOW PROCESSLIST")
+	if a == nil {
+		return err
+	}
+	return c.answered(a)
 }
 
 // judged passes the command at hand on if the statement that says the same may be
@@ -445,7 +464,7 @@ func (c *conn) changeUser() error {
 	}
 	u, err := mywire.DecodeChangeUser(append([]byte(nil), body...), c.agreed)
 	if err != nil {
-		return err
+		return &commandError{err}
 	}
 	for _, st := range c.statements {
 		c.closeCursor(st, "closed")

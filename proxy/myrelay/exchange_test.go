@@ -2,6 +2,7 @@ package myrelay
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +29,7 @@ func TestCommands(t *testing.T) {
 	for _, command := range []mywire.Command{
 		mywire.ComSleep, mywire.ComBinlogDump, mywire.ComTableDump, mywire.ComRegisterReplica, mywire.ComDaemon,
 		mywire.ComBinlogDumpGTID, mywire.ComClone, mywire.ComMulti, mywire.ComRefresh,
-		mywire.ComShutdown, mywire.ComProcessInfo, mywire.Command(0x77),
+		mywire.ComShutdown, mywire.Command(0x77),
 	} {
 		c.send(append([]byte{byte(command)}, "person\x00"...))
 		if body := c.next(); body[0] != 0xff || !strings.Contains(string(body), "sqlveil") {
@@ -80,6 +82,28 @@ func TestFieldList(t *testing.T) {
 	}
 	if begun, ended := r.audit.count(auditlog.QueryBegin), r.audit.count(auditlog.QueryEnd); begun != 6 || ended != 6 {
 		t.Errorf("%d begun, %d ended", begun, ended)
+	}
+}
+
+// COM_PROCESS_INFO is SHOW PROCESSLIST, of which roles with masks see no statements.
+func TestProcessInfo(t *testing.T) {
+	r := newRig(t)
+	ctx, stop := context.WithCancel(t.Context())
+	busy := r.connect("dba")
+	var wait sync.WaitGroup
+	wait.Go(func() { _, _ = busy.ExecContext(ctx, "SELECT SLEEP(20)") }) // fails when it is stopped
+	defer wait.Wait()
+	defer stop()
+	watcher := r.raw("dba")
+	eventually(t, "the other statement runs", func() bool { return strings.Contains(watcher.ask("SHOW FULL PROCESSLIST"), "User sleep") })
+	for user, seen := range map[string]bool{"dba": true, "analyst": false} {
+		c := r.raw(user)
+		for range 2 {
+			c.send([]byte{byte(mywire.ComProcessInfo)})
+			if got := c.answers(false); !strings.Contains(got, user) || strings.Contains(got, "SELECT SLEEP") != seen {
+				t.Errorf("%s: %s", user, got)
+			}
+		}
 	}
 }
 
@@ -213,6 +237,7 @@ func TestCursor(t *testing.T) {
 // A rawClient speaks packets.
 type rawClient struct {
 	t      testing.TB
+	nc     net.Conn
 	conn   *mywire.Conn
 	agreed mywire.Capabilities
 	outs   bool               // the result holds what a procedure put into parameters: an OK follows
@@ -234,7 +259,7 @@ func (r *rig) rawAt(address, user string, more ...mywire.Capabilities) *rawClien
 	}
 	r.t.Cleanup(func() { nc.Close() })
 	_ = nc.SetDeadline(time.Now().Add(20 * time.Second)) // fails only on a closed connection
-	c := &rawClient{t: r.t, conn: mywire.NewConn(protocol.NewConn(nc)), agreed: mywire.CapProtocol41 | mywire.CapMySQL |
+	c := &rawClient{t: r.t, nc: nc, conn: mywire.NewConn(protocol.NewConn(nc)), agreed: mywire.CapProtocol41 | mywire.CapMySQL |
 		mywire.CapSecureConnection | mywire.CapPluginAuth | mywire.CapConnectWithDB | mywire.CapMultiResults | mywire.CapTransactions}
 	if _, err := mywire.DecodeGreeting(c.next()); err != nil {
 		r.t.Fatal(err)

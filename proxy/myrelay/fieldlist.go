@@ -16,7 +16,7 @@ func (c *conn) fieldList(ctx context.Context) error {
 	}
 	list, err := mywire.DecodeFieldList(body)
 	if err != nil {
-		return err
+		return &commandError{err}
 	}
 	a, err := c.sendAs(ctx, "SHOW COLUMNS FROM "+quoted(list.Table))
 	if a == nil {

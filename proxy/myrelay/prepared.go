@@ -73,7 +73,7 @@ func (c *conn) prepare(ctx context.Context, h mywire.Header) error {
 	}
 	p, err := c.session.Prepare(ctx, string(text))
 	if err == nil && p.Len() != 1 && !p.Open() {
-		err = c.session.RefuseMessage(session.Multiple())
+		err = c.session.RefuseMessage(notOne(p.Len()))
 	}
 	if err != nil {
 		return c.refuse(err)
@@ -89,6 +89,15 @@ func (c *conn) prepare(ctx context.Context, h mywire.Header) error {
 		return err
 	}
 	return c.prepared(st)
+}
+
+// notOne refuses a text to prepare that is not one statement, in the words of the server
+// where it has some.
+func notOne(statements int) *session.Refusal {
+	if statements == 0 {
+		return &session.Refusal{Code: session.CodeProtocol, SQLState: "42601", Message: "Query was empty"}
+	}
+	return session.Multiple()
 }
 
 // prepared passes on the answer to COM_STMT_PREPARE.
@@ -154,7 +163,7 @@ func (c *conn) execute(ctx context.Context, command mywire.Command) error {
 	id := in.Uint32LE()
 	cursor := mywire.AsksForCursor(in.Uint8()) && command == mywire.ComStmtExecute
 	if err := in.Err(); err != nil {
-		return err
+		return &commandError{err}
 	}
 	st := c.find(id)
 	if st == nil {
@@ -345,7 +354,7 @@ func (c *conn) fetch() error {
 	}
 	id, _, err := mywire.DecodeFetch(body)
 	if err != nil {
-		return err
+		return &commandError{err}
 	}
 	st := c.find(id)
 	if c.session.Masked() {
@@ -424,7 +433,7 @@ func (c *conn) longData() error {
 	}
 	piece, err := mywire.DecodeLongData(body)
 	if err != nil {
-		return err
+		return &commandError{err}
 	}
 	if st := c.find(piece.Statement); st != nil {
 		st.execute.SetLong(piece.Parameter, st.params)
@@ -446,7 +455,7 @@ func (c *conn) closeStatement() error {
 	}
 	id, err := mywire.DecodeStatement(body)
 	if err != nil {
-		return err
+		return &commandError{err}
 	}
 	if st := c.find(id); st != nil {
 		c.closeCursor(st, "closed")
@@ -466,7 +475,7 @@ func (c *conn) resetStatement() error {
 	}
 	id, err := mywire.DecodeStatement(body)
 	if err != nil {
-		return err
+		return &commandError{err}
 	}
 	if st := c.find(id); st != nil {
 		c.closeCursor(st, "closed")

@@ -57,6 +57,9 @@ func (e *MismatchError) Refusal() *Refusal {
 	}
 }
 
+// CodeProtocol is the code of what is wrong with a message and not with a statement.
+const CodeProtocol = rewrite.CodeProtocol
+
 // ProtocolRefusal refuses a message that goes around the masks.
 func ProtocolRefusal(what string) *Refusal {
 	return &Refusal{Code: rewrite.CodeProtocol, Message: what + " is not for roles with masks"}
