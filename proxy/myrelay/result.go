@@ -129,9 +129,9 @@ func maskable(t mywire.Type) masking.Type {
 }
 
 // cellOf returns what rewrites the cells of a column, nil for nothing.
-func (c *conn) cellOf(mask masking.Mask, subject string, col *mywire.Column, binary bool, of *columns) mywire.CellRewriter {
+func (c *conn) cellOf(mask masking.Mask, subject string, col *mywire.Column, kind masking.Type, binary bool, of *columns) mywire.CellRewriter {
 	text := textMask{
-		mask: mask, kind: maskable(col.TypeOf()), foreign: !inUTF8(col.Collation),
+		mask: mask, kind: kind, foreign: !inUTF8(col.Collation),
 		session: c.session, subject: subject, of: of,
 	}
 	codec := mywire.NewCodec(col, binary)
@@ -175,7 +175,11 @@ func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, b
 		if subject != "" {
 			of.subjects++
 		}
-		of.cells[j] = c.cellOf(mask, subject, &described[j], binary, of)
+		kind := maskable(described[j].TypeOf())
+		if mask != nil && kind.Kind == masking.KindText && p.Document(i, j) {
+			kind.Kind = masking.KindJSON
+		}
+		of.cells[j] = c.cellOf(mask, subject, &described[j], kind, binary, of)
 		if mask != nil {
 			described[j].Extended = nil // a masked document is no document
 		}

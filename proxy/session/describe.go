@@ -21,6 +21,13 @@ func (p *Prepared) Masked(i int) bool { return i < len(p.plans) && p.plans[i].Ma
 // Touches says whether the server's diagnostics may quote protected values.
 func (p *Prepared) Touches(i int) bool { return i < len(p.plans) && p.plans[i].Touches }
 
+// Document says whether a result column is one of a table's that holds JSON, which
+// not every wire tells. It is for results that [Session.Describe] took.
+func (p *Prepared) Document(i, column int) bool {
+	o := &p.plans[i].Outputs[column]
+	return len(o.Sources) == 1 && !o.Derived && o.Sources[0].Type == "json"
+}
+
 // Copy is the format of a COPY to the client, nil for other statements.
 func (p *Prepared) Copy(i int) *CopyFormat {
 	if i >= len(p.plans) {

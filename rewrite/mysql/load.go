@@ -239,7 +239,7 @@ func (l *loader) jsonCheck(r *row) {
 		return
 	}
 	if c := rel.Column(column); c != nil {
-		c.kind = typeJSON
+		c.kind, c.Type = typeJSON, "json" // MariaDB's JSON is a longtext with this check
 	}
 }
 
