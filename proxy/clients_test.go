@@ -25,9 +25,10 @@ type client struct {
 }
 
 const (
-	python   = "/usr/bin/python3" // Debian's, which has Debian's modules
-	jdbcPath = "/usr/share/java/postgresql.jar"
-	modules  = "../.tools/node/node_modules"
+	python  = "/usr/bin/python3" // Debian's, which has Debian's modules
+	modules = "../.tools/node/node_modules"
+
+	postgresJDBC = "/usr/share/java/postgresql.jar"
 )
 
 var clients = []client{
@@ -45,13 +46,17 @@ var clients = []client{
 // directly; for any other, every step works too and nothing raw is in it.
 func TestClients(t *testing.T) {
 	d := lab(t)
-	classes := compileJava(t)
+	classes := compileJava(t, postgresJDBC, "Steps.java")
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			direct := c.run(t, d.direct("dba"), "CLASSPATH="+classes)
-			compare(t, direct, c.run(t, d.through("dba"), "CLASSPATH="+classes))
-			checkMasked(t, direct, c.run(t, d.through("analyst"), "CLASSPATH="+classes, "FULL=1"))
+			run := func(dsn string, environment ...string) string {
+				environment = append(clientEnvironment(t, dsn, c.options), environment...)
+				return c.run(t, append(environment, "CLASSPATH="+classes)...)
+			}
+			direct := run(d.direct("dba"))
+			compare(t, direct, run(d.through("dba")))
+			checkMasked(t, direct, run(d.through("analyst"), "FULL=1"))
 		})
 	}
 }
@@ -119,14 +124,14 @@ func failed(answer string) bool {
 	return strings.HasPrefix(answer, `["error"`) || strings.HasPrefix(answer, "[error,")
 }
 
-// run runs the client against an address and returns what it printed.
-func (c *client) run(t *testing.T, dsn string, environment ...string) string {
+// run runs the client with an environment and returns what it printed.
+func (c *client) run(t *testing.T, environment ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.command[0], c.command[1:]...)
 	cmd.Dir = filepath.Join("testdata", "clients")
-	cmd.Env = append(clientEnvironment(t, dsn, c.options), environment...)
+	cmd.Env = environment
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	err := cmd.Run()
@@ -142,17 +147,24 @@ func (c *client) run(t *testing.T, dsn string, environment ...string) string {
 // clientEnvironment is what the scripts read.
 func clientEnvironment(t *testing.T, dsn, jdbcOptions string) []string {
 	t.Helper()
+	login, place, _ := strings.Cut(strings.TrimPrefix(dsn, "postgres://"), "@")
+	user, password, _ := strings.Cut(login, ":")
+	return append(scriptEnvironment(t),
+		"DSN="+dsn,
+		"JDBC=jdbc:postgresql://"+place+"&user="+user+"&password="+password+jdbcOptions,
+		"STEPS=steps.txt",
+	)
+}
+
+// scriptEnvironment is what the scripts of all clients read.
+func scriptEnvironment(t *testing.T) []string {
+	t.Helper()
 	node, err := filepath.Abs(modules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, place, _ := strings.Cut(strings.TrimPrefix(dsn, "postgres://"), "@")
-	user, password, _ := strings.Cut(login, ":")
 	return append(os.Environ(),
-		"DSN="+dsn,
-		"JDBC=jdbc:postgresql://"+place+"&user="+user+"&password="+password+jdbcOptions,
 		"MOBILE="+ninthMobile(),
-		"STEPS=steps.txt",
 		"NODE_PATH="+node,
 		"PYTHONIOENCODING=utf-8",
 		"LC_ALL=C.UTF-8",
@@ -170,13 +182,17 @@ var ninthMobile = sync.OnceValue(func() string {
 	return *last[2]
 })
 
-// compileJava compiles Steps.java and returns the class path to run it with.
-func compileJava(t *testing.T) string {
+// compileJava compiles sources and returns the class path to run them with, which
+// has a driver on it.
+func compileJava(t *testing.T, driver string, sources ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	out, err := exec.Command("javac", "-encoding", "UTF-8", "-cp", jdbcPath, "-d", dir, filepath.Join("testdata", "clients", "Steps.java")).CombinedOutput()
-	if err != nil {
+	args := []string{"-encoding", "UTF-8", "-cp", postgresJDBC, "-d", dir}
+	for _, source := range sources {
+		args = append(args, filepath.Join("testdata", "clients", source))
+	}
+	if out, err := exec.Command("javac", args...).CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v %s: .ci/install test", err, out)
 	}
-	return jdbcPath + string(filepath.ListSeparator) + dir
+	return strings.Join([]string{driver, postgresJDBC, dir}, string(filepath.ListSeparator))
 }

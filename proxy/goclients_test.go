@@ -14,21 +14,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/lib/pq"
 )
 
-// A step is one line of testdata/clients/steps.txt.
+// A step is one line of testdata/clients/steps.txt or mysql.txt.
 type step struct {
 	name, how, sql string
 	parameters     []any
 }
 
-func readSteps(t *testing.T) []step {
+func readSteps(t *testing.T, name string) []step {
 	t.Helper()
-	file, err := os.Open("testdata/clients/steps.txt")
+	file, err := os.Open("testdata/clients/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +80,8 @@ func (w *transcript) note(name string, value any, err error) {
 		value = []any{"error", server.Code, server.Message, server.Position}
 	} else if server, ok := errors.AsType[*pq.Error](err); ok {
 		value = []any{"error", server.Code, server.Message, server.Position}
+	} else if server, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		value = []any{"error", server.Number, string(server.SQLState[:]), server.Message}
 	} else if err != nil {
 		value = []any{"error", err.Error()}
 	}
@@ -150,7 +153,7 @@ func runPgx(t *testing.T, dsn string, mode pgx.QueryExecMode, w *transcript) {
 		}
 		return pgx.CollectRows(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
 	}
-	for _, s := range readSteps(t) {
+	for _, s := range readSteps(t, "steps.txt") {
 		switch s.how {
 		case "copy":
 			var out strings.Builder
@@ -239,7 +242,7 @@ func runDatabaseSQL(t *testing.T, dsn, driver string, w *transcript) {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(3)
-	for _, s := range readSteps(t) {
+	for _, s := range readSteps(t, "steps.txt") {
 		switch s.how {
 		case "copy": // database/sql has no COPY out
 		case "bulk":
@@ -293,6 +296,11 @@ func allRows(rows *sql.Rows, err error) ([][]any, error) {
 		return nil, err
 	}
 	defer rows.Close()
+	return scanned(rows)
+}
+
+// scanned reads the rows of the result at hand.
+func scanned(rows *sql.Rows) ([][]any, error) {
 	columns, err := rows.Columns()
 	if err != nil {
 		return nil, err

@@ -45,6 +45,10 @@ func TestMain(m *testing.M) {
 			code = max(code, 1)
 		}
 	}
+	if err := closeMySQLLab(); err != nil {
+		os.Stderr.WriteString("end of the lab with MariaDB: " + err.Error() + "\n")
+		code = max(code, 1)
+	}
 	os.Exit(code)
 }
 

@@ -21,7 +21,7 @@ public class Steps {
     try {
       value = task.run();
     } catch (SQLException e) {
-      value = List.of("error", String.valueOf(e.getSQLState()), e.getMessage());
+      value = List.of("error", String.valueOf(e.getSQLState()), e.getMessage().replaceAll("\\(conn=\\d+\\) |\\(port=\\d+\\)", ""));
     }
     System.out.println(name + "\t" + text(value));
   }

@@ -1,5 +1,5 @@
 // What the JavaScript clients share: the steps, and one line of output per step.
-const fs = require('fs'), path = require('path'), { createHash } = require('crypto')
+const fs = require('fs'), { createHash } = require('crypto')
 const full = process.env.FULL === '1' // print every row, so that they can be searched for raw values
 
 const parameter = text => {
@@ -7,7 +7,7 @@ const parameter = text => {
   if (value === 'MOBILE') return process.env.MOBILE
   return kind === 'i' ? Number(value) : kind === 'n' ? null : value
 }
-exports.steps = fs.readFileSync(path.join(__dirname, 'steps.txt'), 'utf8').trim().split('\n')
+exports.steps = fs.readFileSync(process.env.STEPS, 'utf8').trim().split('\n')
   .filter(line => line[0] !== '#')
   .map(line => line.split('\t'))
   .map(([name, how, sql, ...parameters]) => ({ name, how, sql, parameters: parameters.map(parameter) }))

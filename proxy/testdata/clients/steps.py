@@ -5,8 +5,7 @@ FULL = os.environ.get("FULL") == "1"  # print every row, so that they can be sea
 
 
 def steps():
-    here = os.path.dirname(__file__)
-    for line in open(os.path.join(here, "steps.txt"), encoding="utf-8"):
+    for line in open(os.environ["STEPS"], encoding="utf-8"):
         if line.startswith("#"):
             continue
         name, how, sql, *parameters = line.rstrip("\n").split("\t")
@@ -21,7 +20,7 @@ def parameter(text):
 
 
 def plain(value):
-    if isinstance(value, (bytes, memoryview)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return "bytes:" + bytes(value).hex()
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
