@@ -17,7 +17,7 @@
 # make regress   PostgreSQL's own regression files, directly and through the proxy
 # make my-regress  the tests that come with MariaDB, directly and through the proxy:
 #                text, prepared, with cursors, and those of the C API; MYSQL=directory: those of
-#                a MySQL server that is unpacked there with its mysql-testsuite; FILES=regexp
+#                a MySQL server that is unpacked there with its mysql-testsuite; FILES=regexp; FOR=20m for each protocol
 # make audit-soak  the audit log: KILLS (1000) deaths of the process that writes it and of
 #                the proxy under pgbench, then questions to RECORDS (10000000) records
 # make judge     the lineage of 100,000 statements and more against the server's own
@@ -109,7 +109,7 @@ regress:
 
 my-regress:
 	@.ci/install my-regress
-	go run ./bench/myregress $(if $(MYSQL),-mysql $(MYSQL)) $(if $(FILES),-files '$(FILES)')
+	go run ./bench/myregress $(if $(MYSQL),-mysql $(MYSQL)) $(if $(FILES),-files '$(FILES)') $(if $(FOR),-for $(FOR))
 
 judge:
 	@.ci/install judge

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,7 +27,7 @@ var link = regexp.MustCompile(`(?i)ssl|tls|compress|protocols|mysqlbinlog|mysqld
 var demands = []string{"-master.opt", ".opt", ".cnf", "-master.sh", "-slave.opt", ".combinations"}
 
 // list returns the files of tests that match and can be run against a server that
-// runs, in order.
+// runs, in an order that mixes what they are about and is always the same.
 func (d *distribution) list(matching *regexp.Regexp) ([]string, error) {
 	paths, err := filepath.Glob(filepath.Join(d.files, "*.test"))
 	if err != nil {
@@ -45,7 +47,9 @@ func (d *distribution) list(matching *regexp.Regexp) ([]string, error) {
 			files = append(files, file)
 		}
 	}
-	slices.Sort(files)
+	slices.SortFunc(files, func(a, b string) int {
+		return cmp.Compare(crc32.ChecksumIEEE([]byte(a)), crc32.ChecksumIEEE([]byte(b)))
+	})
 	return files, nil
 }
 

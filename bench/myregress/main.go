@@ -24,6 +24,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"sqlveil/proxy/proxytest"
 )
@@ -36,6 +37,7 @@ func main() {
 	flag.StringVar(&o.files, "files", ".", "a regular expression: the files to run")
 	flag.StringVar(&o.modes, "modes", "text,ps,cursor,c", "the protocols: text, ps, cursor, sp, view; and c, the tests of the C API")
 	flag.StringVar(&o.keep, "keep", "", "a directory to leave the outputs in")
+	flag.DurationVar(&o.limit, "for", 0, "how long each protocol's tests may take; without end when 0")
 	flag.StringVar(&o.program, "program", "", "the sqlveil to run; built from source when empty")
 	flag.Parse()
 	differing, err := regress(ctx, &o)
@@ -48,13 +50,17 @@ func main() {
 }
 
 // options are those of the command line.
-type options struct{ mysql, files, modes, keep, program string }
+type options struct {
+	mysql, files, modes, keep, program string
+	limit                              time.Duration
+}
 
 // A lab is a server and a proxy in front of it.
 type lab struct {
 	server *server
-	proxy  string // its address
-	keep   string // where outputs are left, "" for nowhere
+	proxy  string        // its address
+	keep   string        // where outputs are left, "" for nowhere
+	limit  time.Duration // of each suite, 0 for none
 }
 
 // regress runs everything and returns how many tests differ.
@@ -84,7 +90,7 @@ func regress(ctx context.Context, o *options) (differing int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, proxy.Stop()) }()
-	l := &lab{server: server, proxy: proxy.Address, keep: o.keep}
+	l := &lab{server: server, proxy: proxy.Address, keep: o.keep, limit: o.limit}
 	for mode := range strings.SplitSeq(o.modes, ",") {
 		suite, err := l.suite(ctx, mode, matching)
 		if err != nil {
@@ -186,8 +192,13 @@ var unstable = regexp.MustCompile(`(?i)(thread|connection)[ _]id.*|total executi
 // compare runs the tests of a suite directly and through the proxy, prints what
 // differs and a summary, and returns how many differ.
 func (l *lab) compare(ctx context.Context, s *suite) (differing int, err error) {
-	var same, leftOut, skipped, whole, expected int
+	var run, same, leftOut, skipped, whole, expected int
+	start := time.Now()
 	for _, test := range s.tests {
+		if l.limit > 0 && time.Since(start) > l.limit {
+			break
+		}
+		run++
 		direct, err := l.run(ctx, s, test, l.server.address(), "direct")
 		if err != nil {
 			return differing, err
@@ -223,8 +234,8 @@ func (l *lab) compare(ctx context.Context, s *suite) (differing int, err error) 
 			expected++
 		}
 	}
-	fmt.Printf("%s: %d tests: %d the same (%d of them to their end), %d differ, %d left out, %d not for this server; %d are directly as upstream expects them\n",
-		s.name, len(s.tests), same, whole, differing, leftOut, skipped, expected)
+	fmt.Printf("%s: %d of %d tests: %d the same (%d of them to their end), %d differ, %d left out, %d not for this server; %d are directly as upstream expects them\n",
+		s.name, run, len(s.tests), same, whole, differing, leftOut, skipped, expected)
 	return differing, nil
 }
 

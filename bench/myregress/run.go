@@ -14,8 +14,12 @@ import (
 	"time"
 )
 
-// fileLimit is how long a file may take.
-const fileLimit = time.Minute
+const (
+	// directLimit is how long a test may take that is worth while.
+	directLimit = time.Minute
+	// throughLimit is when it is taken to hang through the proxy.
+	throughLimit = 5 * time.Minute
+)
 
 // exitSkipped is the exit code of a test that says itself that it cannot run here.
 const exitSkipped = 62
@@ -66,7 +70,11 @@ func (s *server) runTest(ctx context.Context, address, program string, arguments
 	if err != nil {
 		return outcome{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, fileLimit)
+	limit := directLimit
+	if address != s.address() {
+		limit = throughLimit
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(limited, command[0], append(command[1:], arguments...)...)
 	cmd.Dir = s.of.tests

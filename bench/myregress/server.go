@@ -103,13 +103,13 @@ func (s *server) options() []string {
 	if s.of.ofMySQL() {
 		return []string{
 			"--mysqlx=OFF", "--lc-messages-dir=" + s.of.share, "--character-sets-dir=" + filepath.Join(s.of.share, "charsets"),
-			"--plugin-dir=" + filepath.Join(s.of.root, "usr/lib/mysql/plugin"), "--innodb-buffer-pool-size=24M", "--explain-format=TRADITIONAL", "--log-error=" + s.log(),
+			"--plugin-dir=" + filepath.Join(s.of.root, "usr/lib/mysql/plugin"), "--innodb-buffer-pool-size=24M", "--innodb-flush-method=nosync", "--innodb-doublewrite=0", "--explain-format=TRADITIONAL", "--log-error=" + s.log(),
 		}
 	}
 	return []string{
 		"--plugin-maturity=unknown", "--character-set-server=latin1", "--default-storage-engine=myisam", "--key-buffer-size=1M", "--sort-buffer-size=256K",
 		"--max-heap-table-size=1M", "--use-stat-tables=preferably", "--histogram-type=json_hb", "--log-basename=mysqld", "--log-bin=master-bin",
-		"--binlog-format=mixed", "--innodb-buffer-pool-size=8M", "--performance-schema=on", "--log-error=" + s.log(),
+		"--binlog-format=mixed", "--innodb-buffer-pool-size=8M", "--performance-schema=on", "--debug-no-sync", "--log-error=" + s.log(),
 	}
 }
 
