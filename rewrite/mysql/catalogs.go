@@ -43,6 +43,7 @@ type Catalogs struct {
 	history history
 
 	verified atomic.Pointer[verified]
+	changes  atomic.Int64  // how often Changed was called
 	checking chan struct{} // holds a token while a check runs
 	conn     connection    // guarded by checking
 }
@@ -52,6 +53,7 @@ type verified struct {
 	catalog *Catalog
 	at      time.Time     // when the check began
 	cost    time.Duration // how long it took
+	changes int64         // that were known when it began
 }
 
 // reuse is how long after its beginning a check may be relied upon.
@@ -90,11 +92,21 @@ func (c *Catalogs) Close() {
 	<-c.checking
 }
 
+// last returns the last check, nil for none. If definitions have changed since it
+// began it was made at no time, and nobody relies upon it.
+func (c *Catalogs) last() *verified {
+	v := c.verified.Load()
+	if v != nil && v.changes != c.changes.Load() {
+		return &verified{catalog: v.catalog}
+	}
+	return v
+}
+
 // Current returns the newest snapshot known; while the server is in use that is
 // about a second old at most, or what a check costs if that is more. The
 // database is of no account: a snapshot holds all of them.
 func (c *Catalogs) Current(ctx context.Context, _ string) (rewrite.Catalog, error) {
-	v := c.verified.Load()
+	v := c.last()
 	if v == nil || time.Since(v.at) >= max(staleAfter, v.reuse()) {
 		return answer(c.check(ctx, time.Now()))
 	}
@@ -117,7 +129,7 @@ func (c *Catalogs) refresh() {
 // to describe statements and not to decide about them. It waits only for the
 // first one.
 func (c *Catalogs) Known(ctx context.Context, _ string) (rewrite.Catalog, error) {
-	if v := c.verified.Load(); v != nil {
+	if v := c.last(); v != nil {
 		if time.Since(v.at) >= max(openAfter, v.reuse()) {
 			c.refresh()
 		}
@@ -131,7 +143,7 @@ func (c *Catalogs) Known(ctx context.Context, _ string) (rewrite.Catalog, error)
 // Only where a check takes longer than costlyCheck, its answer is relied upon
 // for some time. Changed forbids that.
 func (c *Catalogs) Fresh(ctx context.Context, _ string) (rewrite.Catalog, error) {
-	if v := c.verified.Load(); v != nil && time.Since(v.at) < v.reuse() {
+	if v := c.last(); v != nil && time.Since(v.at) < v.reuse() {
 		return v.catalog, nil
 	}
 	return answer(c.check(ctx, time.Now()))
@@ -144,11 +156,7 @@ func (c *Catalogs) Verified(ctx context.Context, _ string) (rewrite.Catalog, err
 
 // Changed says that definitions have just changed: the next Fresh or Current
 // checks, whatever the last check cost.
-func (c *Catalogs) Changed(string) {
-	if v := c.verified.Load(); v != nil {
-		c.verified.CompareAndSwap(v, &verified{catalog: v.catalog})
-	}
-}
+func (c *Catalogs) Changed(string) { c.changes.Add(1) }
 
 // Local returns the newest snapshot with those of the temporary tables made that
 // the session which ask talks to still has. All its other changes are everybody's
@@ -210,7 +218,7 @@ func (c *Catalogs) verify(ctx context.Context) (*Catalog, error) {
 		}
 		c.conn = connection{ask, close}
 	}
-	start := time.Now()
+	start, changes := time.Now(), c.changes.Load()
 	last := c.verified.Load()
 	print, err := fingerprintOf(ctx, c.conn.ask)
 	if err != nil {
@@ -226,6 +234,6 @@ func (c *Catalogs) verify(ctx context.Context) (*Catalog, error) {
 		}
 		c.history.note(catalog)
 	}
-	c.verified.Store(&verified{catalog, start, cost})
+	c.verified.Store(&verified{catalog, start, cost, changes})
 	return catalog, nil
 }

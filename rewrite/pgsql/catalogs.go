@@ -82,7 +82,7 @@ func (c *Catalogs) Current(ctx context.Context, database string) (rewrite.Catalo
 	if err != nil {
 		return nil, err
 	}
-	if v := k.verified.Load(); v != nil && time.Since(v.at) < max(staleAfter, v.reuse()) {
+	if v := k.last(); v != nil && time.Since(v.at) < max(staleAfter, v.reuse()) {
 		k.touch()
 		return v.catalog, nil
 	}

@@ -336,6 +336,30 @@ func TestFreshReusesCostlyChecks(t *testing.T) {
 	})
 }
 
+// A check that had begun when definitions changed is not relied upon.
+func TestChangedDuringACheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServer{latency: 50 * time.Millisecond}
+		all := NewCatalogs(f.open)
+		defer all.Close()
+		first := got(t)(all.Fresh(t.Context(), "db"))
+		time.Sleep(time.Second)
+		f.moment.Add(1)
+		done := make(chan rewrite.Catalog)
+		go func() { done <- got(t)(all.Fresh(t.Context(), "db")) }()
+		time.Sleep(f.latency / 2) // it has asked, and is not answered
+		all.Changed("db")
+		if <-done != first {
+			t.Error("the check saw the change")
+		}
+		f.prints.Add(1)
+		f.moment.Add(1)
+		if got(t)(all.Fresh(t.Context(), "db")) == first {
+			t.Error("the check is relied upon")
+		}
+	})
+}
+
 func TestCurrentFailsWhenTheServerIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeServer{}

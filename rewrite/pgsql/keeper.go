@@ -18,6 +18,7 @@ type keeper struct {
 	over     <-chan struct{} // closed when the keeper's goroutine ends
 	wake     chan struct{}   // a round waits
 	verified atomic.Pointer[verified]
+	changes  atomic.Int64                // how often expire was called
 	used     atomic.Int64                // when somebody last asked, Unix nanoseconds
 	known    atomic.Int64                // likewise, of Known
 	failing  atomic.Bool                 // the last check failed
@@ -34,6 +35,7 @@ type verified struct {
 	at      time.Time     // when the check began
 	cost    time.Duration // how long it took
 	load    time.Duration // how long the last reading took
+	changes int64         // that were known when it began
 }
 
 // reuse is how long after its beginning a check may be relied upon.
@@ -53,17 +55,23 @@ type round struct {
 
 func (k *keeper) touch() { k.used.Store(time.Now().UnixNano()) }
 
-// expire makes the last check count for nothing.
-func (k *keeper) expire() {
-	if v := k.verified.Load(); v != nil {
-		k.verified.CompareAndSwap(v, &verified{catalog: v.catalog, load: v.load})
+// expire makes the last check count for nothing, and one that has begun.
+func (k *keeper) expire() { k.changes.Add(1) }
+
+// last returns the last check, nil for none. If definitions have changed since it
+// began it was made at no time, and nobody relies upon it.
+func (k *keeper) last() *verified {
+	v := k.verified.Load()
+	if v != nil && v.changes != k.changes.Load() {
+		return &verified{catalog: v.catalog, load: v.load}
 	}
+	return v
 }
 
 // current is the snapshot of a check that begins after the call, or of one
 // before it that was too costly to be repeated already.
 func (k *keeper) current(ctx context.Context) (*Catalog, error) {
-	if v := k.verified.Load(); v != nil && time.Since(v.at) < v.reuse() {
+	if v := k.last(); v != nil && time.Since(v.at) < v.reuse() {
 		k.touch()
 		return v.catalog, nil
 	}
@@ -133,7 +141,7 @@ func (k *keeper) pause() time.Duration {
 	if !within(&k.used, idleAfter) {
 		interval = openInterval
 	}
-	if v := k.verified.Load(); v != nil {
+	if v := k.last(); v != nil {
 		return max(interval, v.reuse(), loadShare*v.load)
 	}
 	return interval
@@ -168,7 +176,7 @@ func (k *keeper) verify(ctx context.Context, conn *connection) (*Catalog, error)
 	if err := conn.ensure(ctx, k); err != nil {
 		return nil, err
 	}
-	start := time.Now()
+	start, changes := time.Now(), k.changes.Load()
 	last := k.verified.Load()
 	moment, err := transactions(ctx, conn.ask)
 	if err != nil {
@@ -177,7 +185,7 @@ func (k *keeper) verify(ctx context.Context, conn *connection) (*Catalog, error)
 	// What was locked may be so no longer, but is not worth a reading each time.
 	reload := last == nil || last.catalog.incomplete && start.Sub(conn.loaded) >= pollInterval
 	if !reload && moment != "" && moment == conn.moment {
-		return k.publish(last.catalog, start, time.Since(start)), nil
+		return k.publish(&verified{last.catalog, start, time.Since(start), last.load, changes}), nil
 	}
 	print, err := permanentPrint(ctx, conn.ask)
 	if err != nil {
@@ -186,7 +194,7 @@ func (k *keeper) verify(ctx context.Context, conn *connection) (*Catalog, error)
 	cost := time.Since(start)
 	conn.moment = moment
 	if !reload && print == last.catalog.print.Permanent {
-		return k.publish(last.catalog, start, cost), nil
+		return k.publish(&verified{last.catalog, start, cost, last.load, changes}), nil
 	}
 	conn.loaded = start
 	catalog, err := loadPermanent(ctx, conn.ask, k.database, print)
@@ -195,14 +203,13 @@ func (k *keeper) verify(ctx context.Context, conn *connection) (*Catalog, error)
 		return nil, err
 	}
 	k.history.note(catalog)
-	k.verified.Store(&verified{catalog, start, cost, time.Since(start)})
-	return catalog, nil
+	return k.publish(&verified{catalog, start, cost, time.Since(start), changes}), nil
 }
 
-// publish notes that the snapshot at hand was checked.
-func (k *keeper) publish(c *Catalog, at time.Time, cost time.Duration) *Catalog {
-	k.verified.Store(&verified{c, at, cost, k.verified.Load().load})
-	return c
+// publish notes that a snapshot was checked.
+func (k *keeper) publish(v *verified) *Catalog {
+	k.verified.Store(v)
+	return v.catalog
 }
 
 // local reads the snapshot of a session.
