@@ -59,7 +59,7 @@ func relayRows(to, from net.Conn, rows int, cells []pgwire.CellRewriter) error {
 	in, out := protocol.NewConn(from), protocol.NewConn(to)
 	in.FlushOnWait(out)
 	r, w := pgwire.NewReader(in), pgwire.NewWriter(out)
-	rewrite := func(dst, body []byte) ([]byte, error) { return pgwire.RewriteRow(dst, body, cells) }
+	rewrite := pgwire.NewCells(cells).Rewrite
 	for rows > 0 {
 		if _, err := r.Next(); err != nil {
 			return err

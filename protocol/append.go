@@ -62,5 +62,8 @@ func PutUint24LE(b []byte, v uint32) { b[0], b[1], b[2] = byte(v), byte(v>>8), b
 // Uint16At reads the first two bytes of b, which the caller knows to be there.
 func Uint16At(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
 
+// Uint64At reads the first eight bytes of b, which the caller knows to be there.
+func Uint64At(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
+
 // Uint32At reads the first four bytes of b, which the caller knows to be there.
 func Uint32At(b []byte) uint32 { return binary.BigEndian.Uint32(b) }

@@ -72,7 +72,7 @@ func maskRows(b *testing.B, r *Reader, w *Writer, n, cells int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if dst, err = RewriteRow(dst, f.Body, columns); err != nil {
+		if dst, err = NewCells(columns).Rewrite(dst, f.Body); err != nil {
 			b.Fatal(err)
 		}
 		if err := w.End(dst); err != nil {

@@ -47,14 +47,16 @@ func (o *CopyOptions) fill() {
 // A Copy rewrites the cells of rows that a COPY sends. The protocol lets a row
 // be anywhere in the stream of CopyData; servers send one row in each.
 type Copy struct {
-	options CopyOptions
-	columns []CellRewriter
-	limit   int
-	rewrite func(dst, row []byte) ([]byte, error) // one row, with its end
-	find    func(held []byte) (size int, err error)
-	header  bool // the header is still to come
-	ended   bool // binary: the trailer has come
-	rows    int64
+	options   CopyOptions
+	cells     *Cells
+	limit     int
+	find      func(held []byte) (size int, err error)
+	rewrite   func(dst, row []byte) ([]byte, error) // one row, with its end
+	delimiter [1]byte
+	special   byteSet // bytes that do not stand for themselves in a cell
+	header    bool    // the header is still to come
+	ended     bool    // binary: the trailer has come
+	rows      int64
 
 	held    []byte // the start of a row whose end has not come
 	scanned int    // how much of held has been searched for the end
@@ -63,19 +65,20 @@ type Copy struct {
 	out     []byte // and its rewritten form
 }
 
-// NewCopy returns a Copy whose columns are rewritten as [RewriteRow] does; the
+// NewCopy returns a Copy whose columns are rewritten as [Cells] do; the
 // rewriters see the text format, or the binary format where the options say so.
 // A row of more than limit bytes is an error.
 func NewCopy(options CopyOptions, columns []CellRewriter, limit int) *Copy {
 	options.fill()
-	c := &Copy{options: options, columns: columns, limit: limit}
+	c := &Copy{options: options, cells: NewCells(columns), limit: limit, header: options.Header}
+	c.delimiter[0] = options.Delimiter
 	switch {
 	case options.Binary:
-		c.header, c.find, c.rewrite = true, c.findTuple, c.rewriteTuple
+		c.header, c.find, c.rewrite = true, c.findTuple, c.cells.Rewrite
 	case options.CSV:
-		c.header, c.find, c.rewrite = options.Header, c.findCSV, c.rewriteCSV
+		c.asCSV()
 	default:
-		c.header, c.find, c.rewrite = options.Header, c.findText, c.rewriteText
+		c.asText()
 	}
 	return c
 }
@@ -142,7 +145,7 @@ func (c *Copy) End() error {
 }
 
 func (c *Copy) miscount() error {
-	return fmt.Errorf("%w: a row does not have %d columns", protocol.ErrMalformed, len(c.columns))
+	return fmt.Errorf("%w: a row does not have %d columns", protocol.ErrMalformed, c.cells.columns)
 }
 
 // The binary format: a signature, flags, an extension that is skipped, rows of
@@ -171,11 +174,11 @@ func (c *Copy) findTuple(held []byte) (int, error) {
 	case len(held) < c.scanned: // what was missing at the last attempt has not come
 		return 0, nil
 	}
-	if n := int(protocol.Uint16At(held)); n != len(c.columns) {
-		return 0, fmt.Errorf("%w: %d columns, %d expected", protocol.ErrMalformed, n, len(c.columns))
+	if n := int(protocol.Uint16At(held)); n != c.cells.columns {
+		return 0, fmt.Errorf("%w: %d columns, %d expected", protocol.ErrMalformed, n, c.cells.columns)
 	}
 	end := 2
-	for range c.columns {
+	for range c.cells.columns {
 		if len(held) < end+lengthSize {
 			c.scanned = end + lengthSize
 			return 0, nil
@@ -209,8 +212,4 @@ func findCopyHead(held []byte) (int, error) {
 		return size, nil
 	}
 	return 0, nil
-}
-
-func (c *Copy) rewriteTuple(dst, tuple []byte) ([]byte, error) {
-	return RewriteRow(dst, tuple, c.columns)
 }

@@ -2,22 +2,60 @@ package pgwire
 
 import "bytes"
 
+// asCSV makes c one of the CSV format.
+func (c *Copy) asCSV() {
+	c.find, c.rewrite = c.findCSV, c.rewriteCSV
+	c.special = newByteSet([2]byte{c.options.Delimiter, c.options.Quote}, "\n\r")
+}
+
 // findCSV returns the size of the line at the start of held that does not end
 // within quotes, with its end.
 func (c *Copy) findCSV(held []byte) (int, error) {
 	o := &c.options
-	if !c.quoted {
-		end := bytes.IndexByte(held[c.scanned:], '\n')
-		if end >= 0 && bytes.IndexByte(held[c.scanned:c.scanned+end], o.Quote) < 0 {
-			return c.scanned + end + 1, nil
+	if o.Escape != o.Quote {
+		return c.findEscapedCSV(held)
+	}
+	end := -1 // of a line, unless it is within quotes; no byte is looked at twice
+	for c.scanned < len(held) {
+		if !c.quoted && end < c.scanned {
+			end = indexFrom(held, c.scanned, '\n')
+		}
+		stop := len(held)
+		if !c.quoted {
+			stop = end
+		}
+		quote := indexFrom(held[:stop], c.scanned, o.Quote)
+		switch {
+		case quote < stop:
+			c.quoted = !c.quoted // a doubled quote leaves and enters again
+			c.scanned = quote + 1
+		case stop < len(held):
+			return stop + 1, nil
+		default:
+			c.scanned = stop
 		}
 	}
+	return 0, nil
+}
+
+// indexFrom returns where text has its first b at or behind from, the length of
+// text where it has none.
+func indexFrom(text []byte, from int, b byte) int {
+	if i := bytes.IndexByte(text[from:], b); i >= 0 {
+		return from + i
+	}
+	return len(text)
+}
+
+// findEscapedCSV is findCSV where another character than the quote escapes it.
+func (c *Copy) findEscapedCSV(held []byte) (int, error) {
+	o := &c.options
 	for c.scanned < len(held) {
 		b := held[c.scanned]
 		switch {
 		case b == '\n' && !c.quoted:
 			return c.scanned + 1, nil
-		case c.quoted && b == o.Escape && o.Escape != o.Quote:
+		case c.quoted && b == o.Escape:
 			if c.scanned+1 == len(held) {
 				return 0, nil // what it escapes has not come
 			}
@@ -25,7 +63,7 @@ func (c *Copy) findCSV(held []byte) (int, error) {
 				c.scanned++
 			}
 		case b == o.Quote:
-			c.quoted = !c.quoted // a doubled quote leaves and enters again
+			c.quoted = !c.quoted
 		}
 		c.scanned++
 	}
@@ -34,7 +72,7 @@ func (c *Copy) findCSV(held []byte) (int, error) {
 
 // rewriteCSV rewrites a line of the CSV format, which may hold line ends.
 func (c *Copy) rewriteCSV(dst, line []byte) ([]byte, error) {
-	return c.rewriteLine(dst, line, c.endOfCSV, c.appendCSV)
+	return c.rewriteLine(dst, line, bytes.IndexByte(line, c.options.Quote) < 0)
 }
 
 // endOfCSV returns where the first cell of line ends, -1 when its quotes are not
@@ -52,6 +90,13 @@ func (c *Copy) endOfCSV(line []byte) int {
 		return end
 	}
 	for i := 1; i < len(line); i++ {
+		if o.Escape == o.Quote { // nothing but a quote matters
+			quote := bytes.IndexByte(line[i:], o.Quote)
+			if quote < 0 {
+				return -1
+			}
+			i += quote
+		}
 		switch {
 		case c.escapes(line[i:]):
 			i++
@@ -73,12 +118,17 @@ func (c *Copy) escapes(text []byte) bool {
 
 // unquoted returns what a cell holds, without quotes and escapes.
 func (c *Copy) unquoted(cell []byte) []byte {
+	o := &c.options
+	inner := cell[1 : len(cell)-1]
+	if bytes.IndexByte(inner, o.Escape) < 0 {
+		return inner
+	}
 	c.cell = c.cell[:0]
-	for i := 1; i < len(cell)-1; i++ {
-		if c.escapes(cell[i : len(cell)-1]) {
+	for i := 0; i < len(inner); i++ {
+		if c.escapes(inner[i:]) {
 			i++
 		}
-		c.cell = append(c.cell, cell[i])
+		c.cell = append(c.cell, inner[i])
 	}
 	return c.cell
 }
@@ -87,7 +137,7 @@ func (c *Copy) unquoted(cell []byte) []byte {
 // around a value that looks like NULL, so without them it is NULL. The new cell
 // has quotes where the server would set them around the new value: those of the
 // old cell would tell what is in it.
-func (c *Copy) appendCSV(dst, cell []byte, column int) []byte {
+func (c *Copy) appendCSV(dst, cell []byte, step *step) []byte {
 	o := &c.options
 	switch {
 	case len(cell) > 0 && cell[0] == o.Quote:
@@ -95,28 +145,31 @@ func (c *Copy) appendCSV(dst, cell []byte, column int) []byte {
 	case bytes.Equal(cell, o.Null):
 		return append(dst, cell...)
 	}
-	var ok bool
-	if c.out, ok = c.columns[column].AppendCell(c.out[:0], cell); !ok {
-		return append(dst, o.Null...)
+	start := len(dst)
+	out, ok := step.column.AppendCell(dst, cell)
+	switch {
+	case !ok:
+		return append(out[:start], o.Null...)
+	case !c.needsQuotes(out[start:]) && !o.quotes(step.number):
+		return out
 	}
-	if !c.needsQuotes(c.out) && !o.quotes(column) {
-		return append(dst, c.out...)
-	}
+	c.out = append(c.out[:0], out[start:]...)
+	return c.appendQuoted(out[:start], c.out)
+}
+
+func (c *Copy) needsQuotes(text []byte) bool {
+	return !c.special.misses(text) || bytes.Equal(text, c.options.Null) || c.cells.columns == 1 && string(text) == `\.`
+}
+
+// appendQuoted appends text in quotes.
+func (c *Copy) appendQuoted(dst, text []byte) []byte {
+	o := &c.options
 	dst = append(dst, o.Quote)
-	for _, b := range c.out {
+	for _, b := range text {
 		if b == o.Quote || b == o.Escape {
 			dst = append(dst, o.Escape)
 		}
 		dst = append(dst, b)
 	}
 	return append(dst, o.Quote)
-}
-
-func (c *Copy) needsQuotes(text []byte) bool {
-	for _, b := range text {
-		if b == c.options.Delimiter || b == c.options.Quote || b == '\n' || b == '\r' {
-			return true
-		}
-	}
-	return bytes.Equal(text, c.options.Null) || len(c.columns) == 1 && string(text) == `\.`
 }

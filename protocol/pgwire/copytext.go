@@ -5,6 +5,12 @@ import (
 	"strings"
 )
 
+// asText makes c one of the text format.
+func (c *Copy) asText() {
+	c.find, c.rewrite = c.findText, c.rewriteText
+	c.special = newByteSet([2]byte{'\\', c.options.Delimiter}, copyControls)
+}
+
 // findText returns the size of the line at the start of held, with its end.
 func (c *Copy) findText(held []byte) (int, error) {
 	i := bytes.IndexByte(held[c.scanned:], '\n')
@@ -17,44 +23,7 @@ func (c *Copy) findText(held []byte) (int, error) {
 
 // rewriteText rewrites a line of the text format.
 func (c *Copy) rewriteText(dst, line []byte) ([]byte, error) {
-	endOf := c.endOfPlain
-	if bytes.IndexByte(line, '\\') >= 0 {
-		endOf = c.endOfText
-	}
-	return c.rewriteLine(dst, line, endOf, c.appendText)
-}
-
-// rewriteLine rewrites the cells of a line whose columns have rewriters, and
-// copies what is between them in one piece. endOf returns where the first cell
-// of a line ends, -1 when it does not; cell appends a rewritten cell of a column.
-func (c *Copy) rewriteLine(dst, line []byte, endOf func([]byte) int, cell func(dst, cell []byte, column int) []byte) ([]byte, error) {
-	text := line[:len(line)-1]
-	if len(c.columns) == 0 && len(text) > 0 {
-		return dst, c.miscount()
-	}
-	at, kept := 0, 0 // line[:kept] has been dealt with, cells begin at line[at:]
-	for i, column := range c.columns {
-		size := endOf(text[at:])
-		end := at + size
-		if size < 0 || (end == len(text)) != (i == len(c.columns)-1) {
-			return dst, c.miscount()
-		}
-		if column != nil {
-			dst = append(dst, line[kept:at]...)
-			dst = cell(dst, text[at:end], i)
-			kept = end
-		}
-		at = end + 1
-	}
-	return append(dst, line[kept:]...), nil
-}
-
-// endOfPlain returns where the first cell of a line without backslashes ends.
-func (c *Copy) endOfPlain(line []byte) int {
-	if end := bytes.IndexByte(line, c.options.Delimiter); end >= 0 {
-		return end
-	}
-	return len(line)
+	return c.rewriteLine(dst, line, bytes.IndexByte(line, '\\') < 0)
 }
 
 // endOfText returns where the first cell of line ends: at a delimiter that no
@@ -72,19 +41,24 @@ func (c *Copy) endOfText(line []byte) int {
 }
 
 // appendText appends a rewritten cell of the text format.
-func (c *Copy) appendText(dst, cell []byte, column int) []byte {
-	if bytes.Equal(cell, c.options.Null) && c.nullIsNull() {
+func (c *Copy) appendText(dst, cell []byte, step *step) []byte {
+	if c.nullIsNull() && bytes.Equal(cell, c.options.Null) {
 		return append(dst, cell...)
 	}
 	if bytes.IndexByte(cell, '\\') >= 0 {
 		c.cell = appendUnescaped(c.cell[:0], cell)
 		cell = c.cell
 	}
-	var ok bool
-	if c.out, ok = c.columns[column].AppendCell(c.out[:0], cell); !ok {
-		return append(dst, c.options.Null...)
+	start := len(dst)
+	out, ok := step.column.AppendCell(dst, cell)
+	switch {
+	case !ok:
+		return append(out[:start], c.options.Null...)
+	case c.special.misses(out[start:]):
+		return out
 	}
-	return c.appendEscaped(dst, c.out)
+	c.out = append(c.out[:0], out[start:]...)
+	return c.appendEscaped(out[:start], c.out)
 }
 
 // nullIsNull says whether a cell that looks like NULL is NULL, or at worst empty.
@@ -120,15 +94,11 @@ func appendUnescaped(dst, cell []byte) []byte {
 func (c *Copy) appendEscaped(dst, text []byte) []byte {
 	kept := 0 // text[:kept] has been appended
 	for i, b := range text {
-		if b > '\r' && b != '\\' && b != c.options.Delimiter {
+		if !c.special.has[b] {
 			continue
 		}
-		n := strings.IndexByte(copyControls, b)
-		switch {
-		case n >= 0:
+		if n := strings.IndexByte(copyControls, b); n >= 0 {
 			b = copyLetters[n]
-		case b != '\\' && b != c.options.Delimiter:
-			continue
 		}
 		dst = append(append(dst, text[kept:i]...), '\\', b)
 		kept = i + 1

@@ -51,7 +51,7 @@
 // # Values
 //
 // A [CellRewriter] changes the cells of one column where they stand, in
-// [RewriteRow] and [Copy]. The one to use is [Cell]: cell to text, text through a
+// [Cells] and [Copy]. The one to use is [Cell]: cell to text, text through a
 // mask, text to cell, in the format that the column has.
 //
 //	types.go     OID and type modifier to Type

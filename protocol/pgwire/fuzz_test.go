@@ -191,17 +191,17 @@ func decodeRest(body []byte) {
 	_, _, _ = DecodeSASLInitialResponse(body)
 }
 
-// FuzzRewriteRow rewrites a row: without change it stays, with a mask the cells
+// FuzzCells rewrites a row: without change it stays, with a mask the cells
 // are the masked ones.
-func FuzzRewriteRow(f *testing.F) {
+func FuzzCells(f *testing.F) {
 	f.Add(row("a", nil))
 	f.Add(row("ann", "!"))
 	f.Add([]byte("\x00\x02\xff\xff\xff\xfe"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if got, err := RewriteRow(nil, body, []CellRewriter{echo{}, nil}); err == nil && !bytes.Equal(got, body) {
+		if got, err := NewCells([]CellRewriter{echo{}, nil}).Rewrite(nil, body); err == nil && !bytes.Equal(got, body) {
 			t.Fatalf("%q became %q", body, got)
 		}
-		masked, err := RewriteRow(nil, body, []CellRewriter{nil, stars{}})
+		masked, err := NewCells([]CellRewriter{nil, stars{}}).Rewrite(nil, body)
 		cells, errCells := DecodeDataRow(nil, body)
 		if (err == nil) != (errCells == nil && len(cells) == 2) {
 			t.Fatalf("%q: %v, decoded as %q, %v", body, err, cells, errCells)

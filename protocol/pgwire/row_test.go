@@ -23,7 +23,7 @@ func row(cells ...any) []byte {
 	return b
 }
 
-func TestRewriteRow(t *testing.T) {
+func TestCellsRewrite(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		columns  []CellRewriter
@@ -40,14 +40,14 @@ func TestRewriteRow(t *testing.T) {
 		"empty is value": {[]CellRewriter{stars{}}, row(""), row("(empty)")},
 	}
 	for name, tt := range tests {
-		got, err := RewriteRow([]byte("before"), tt.in, tt.columns)
+		got, err := NewCells(tt.columns).Rewrite([]byte("before"), tt.in)
 		if err != nil || string(got) != "before"+string(tt.want) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, tt.want)
 		}
 	}
 }
 
-func TestRewriteRowRefuses(t *testing.T) {
+func TestCellsRefuse(t *testing.T) {
 	t.Parallel()
 	two := []CellRewriter{nil, stars{}}
 	for _, bad := range []string{
@@ -55,7 +55,7 @@ func TestRewriteRowRefuses(t *testing.T) {
 		string(row("a", "b")) + "x", string(row("a", "b"))[:10], "\x00\x02\x00\x00\x00\x00\xff\xff\xff\xfe",
 		"\x00\x02\x00\x00\x00\x00\x80\x00\x00\x00", "\x00\x02\x7f\xff\xff\xff\xff\xff\xff\xff",
 	} {
-		if got, err := RewriteRow(nil, []byte(bad), two); !errors.Is(err, protocol.ErrMalformed) {
+		if got, err := NewCells(two).Rewrite(nil, []byte(bad)); !errors.Is(err, protocol.ErrMalformed) {
 			t.Errorf("%q: %q, %v", bad, got, err)
 		}
 		if _, err := DecodeDataRow(nil, []byte(bad)); err == nil && !strings.HasPrefix(bad, "\x00\x01") && !strings.HasPrefix(bad, "\x00\x03") {
@@ -110,7 +110,7 @@ func TestRowsOfAResult(t *testing.T) {
 	out, written := sinkOf(t)
 	in.FlushOnWait(out)
 	r, w := NewReader(in), NewWriter(out)
-	columns := []CellRewriter{nil, stars{}}
+	cells := NewCells([]CellRewriter{nil, stars{}})
 	for range rows {
 		f, err := r.Frame(1000)
 		if err != nil {
@@ -120,7 +120,7 @@ func TestRowsOfAResult(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if dst, err = RewriteRow(dst, f.Body, columns); err != nil {
+		if dst, err = cells.Rewrite(dst, f.Body); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.End(dst); err != nil {

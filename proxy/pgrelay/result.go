@@ -46,6 +46,9 @@ type textCell struct{ textMask }
 // AppendCell implements [pgwire.CellRewriter].
 func (c *textCell) AppendCell(dst, value []byte) ([]byte, bool) {
 	c.of.count++
+	if c.subject == "" && !c.down.ascii {
+		return c.mask.Append(dst, value)
+	}
 	return c.Append(dst, value)
 }
 
@@ -164,7 +167,7 @@ func (d *down) prepare(p *session.Prepared, i int, fields []pgwire.FieldDescript
 		}
 		c.cells[j] = d.cellOf(mask, subject, pgwire.TypeOf(f.TypeOID, f.TypeModifier), format(j), c)
 	}
-	c.rewrite = func(dst, body []byte) ([]byte, error) { return pgwire.RewriteRow(dst, body, c.cells) }
+	c.rewrite = pgwire.NewCells(c.cells).Rewrite
 	return c, nil
 }
 
