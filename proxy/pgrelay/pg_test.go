@@ -680,19 +680,22 @@ func TestPersonsAskedFor(t *testing.T) {
 	hasher := auditlog.NewSubjectHasher(chain.Key{1})
 	want := hasher.Key("person", []byte("7"))
 	conn := r.connect("analyst", func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol })
-	for sql, kind := range map[string]auditlog.Kind{
-		"SELECT name FROM person WHERE id = 7 AND mobile LIKE '138%'":          auditlog.QueryRefuse,
-		"EXPLAIN SELECT name FROM person WHERE id = 7":                         auditlog.QueryBegin,
-		"PREPARE asked AS SELECT name FROM person WHERE id = 7":                auditlog.QueryBegin,
-		"BEGIN; DECLARE asked CURSOR FOR SELECT name FROM person WHERE id = 7": auditlog.QueryBegin,
+	for _, tt := range []struct {
+		sql  string
+		kind auditlog.Kind
+	}{
+		{"SELECT name FROM person WHERE id = 7 AND mobile LIKE '138%'", auditlog.QueryRefuse},
+		{"EXPLAIN SELECT name FROM person WHERE id = 7", auditlog.QueryBegin},
+		{"PREPARE asked AS SELECT name FROM person WHERE id = 7", auditlog.QueryBegin},
+		{"BEGIN; DECLARE asked CURSOR FOR SELECT name FROM person WHERE id = 7", auditlog.QueryBegin},
 	} {
-		_, err := conn.Exec(soon(t), sql)
-		if (err != nil) != (kind == auditlog.QueryRefuse) {
-			t.Fatalf("%s: %v", sql, err)
+		_, err := conn.Exec(soon(t), tt.sql)
+		if (err != nil) != (tt.kind == auditlog.QueryRefuse) {
+			t.Fatalf("%s: %v", tt.sql, err)
 		}
-		events := r.audit.of(kind)
+		events := r.audit.of(tt.kind)
 		if got := events[len(events)-1].Subjects; got.Count != 1 || got.Keys[0] != want {
-			t.Errorf("%s: %+v on record", sql, got)
+			t.Errorf("%s: %+v on record", tt.sql, got)
 		}
 	}
 }
