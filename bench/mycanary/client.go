@@ -110,10 +110,17 @@ func (c *client) results() error {
 // result reads the columns and rows of one result.
 func (c *client) result() (mywire.Status, error) {
 	_, status, err := c.upToEOF()
-	if err != nil || c.failed != nil || status.Has(mywire.StatusCursor) {
+	if err != nil || c.failed != nil || opened(status) {
 		return status, err
 	}
 	return c.rowsEnd()
+}
+
+// opened says whether a result is to be fetched by a cursor. Inside of a procedure
+// MariaDB leaves the flag of the procedure's own cursors in its results, whose rows
+// follow nevertheless.
+func opened(status mywire.Status) bool {
+	return status.Has(mywire.StatusCursor) && !status.Has(mywire.StatusMoreResults)
 }
 
 // rowsEnd reads rows up to their end.
@@ -182,7 +189,7 @@ func (c *client) execute(id uint32, cursor byte) error {
 		return err
 	}
 	status, err := c.result()
-	for err == nil && c.failed == nil && status.Has(mywire.StatusCursor) && !status.Has(mywire.StatusLastRow) {
+	for err == nil && c.failed == nil && opened(status) && !status.Has(mywire.StatusLastRow) {
 		c.conn.Restart()
 		if err = c.write(append(mywire.AppendStatement(nil, mywire.ComStmtFetch, id), 5, 0, 0, 0)); err == nil {
 			status, err = c.rowsEnd()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sqlveil/bench/myclient"
 	"sqlveil/proxy/proxytest"
 )
 
@@ -26,7 +27,7 @@ var databases = []string{"left_one", "rite_two"}
 // rows is how many people there are.
 const rows = 24
 
-// A lab is MariaDB with the two databases, and sqlveil before it.
+// A lab is a server, MariaDB where no other is named, with the two databases, and sqlveil before it.
 type lab struct {
 	server  *proxytest.MariaDBServer
 	proxy   *proxytest.Sqlveil
@@ -51,6 +52,11 @@ func newLab(ctx context.Context, seed uint64) (l *lab, err error) {
 			return l, err
 		}
 		if err := l.server.Exec(ctx, "", "GRANT ALL ON *.* TO "+user+"@'%'"); err != nil {
+			return l, err
+		}
+	}
+	for _, user := range []string{"reader", "clerk", "catalog"} {
+		if err := myclient.Acquaint(ctx, l.server.Addr(), user); err != nil {
 			return l, err
 		}
 	}
@@ -108,6 +114,10 @@ var cells = []cell{
 	{"raw", func(r *rand.Rand) token { return textToken(r, "%s") }},
 }
 
+// groups is how many different values column tag has in each database. Which rows
+// share one may be seen, since it may be compared; which values they are may not.
+const groups = 5
+
 // unique makes a token that no other cell has.
 func (l *lab) unique(r *rand.Rand, c cell) token {
 	for {
@@ -116,6 +126,19 @@ func (l *lab) unique(r *rand.Rand, c cell) token {
 			return t
 		}
 	}
+}
+
+// tags makes the values of column tag. Those that statements compare it with are in
+// neither database: that one is equal would be seen.
+func (l *lab) tags(r *rand.Rand, database string) (tags []string) {
+	tag := cell{"tag", func(r *rand.Rand) token { return textToken(r, "%s"+strings.Repeat("z", r.IntN(9))) }}
+	for range groups {
+		t := l.unique(r, tag)
+		l.tokens.add(database+".tag", t)
+		tags = append(tags, t.sql)
+		l.guesses["tag"] = append(l.guesses["tag"], l.unique(r, tag).sql)
+	}
+	return tags
 }
 
 // fill makes both databases: the public columns of a row are the same in both,
@@ -137,6 +160,7 @@ func (l *lab) fill(ctx context.Context, r *rand.Rand) error {
 		return err
 	}
 	for which, database := range databases {
+		tags := l.tags(r, database)
 		text := strings.ReplaceAll(schema, "$db", database)
 		for _, statement := range strings.Split(text, "//\n") {
 			if _, err := db.ExecContext(ctx, statement); err != nil {
@@ -154,8 +178,9 @@ func (l *lab) fill(ctx context.Context, r *rand.Rand) error {
 				}
 				values += ", " + t.sql
 			}
+			values += ", " + tags[i*i%groups]
 			for _, statement := range []string{
-				"INSERT INTO " + database + ".person (id, grp, n, note, name, mail, phone, memo, pay, account, pin, ratio, born, seen, doc, raw) VALUES (" + values + ")",
+				"INSERT INTO " + database + ".person (id, grp, n, note, name, mail, phone, memo, pay, account, pin, ratio, born, seen, doc, raw, tag) VALUES (" + values + ")",
 				fmt.Sprintf("INSERT INTO %s.item (owner, title, price) VALUES (%d, 'item %d', %d)", database, i%9+1, i, i*3),
 			} {
 				if _, err := db.ExecContext(ctx, statement); err != nil {

@@ -1,5 +1,5 @@
 // Command mycanary makes SQL statements by a grammar, sends them through sqlveil
-// to MariaDB, and looks for what a role with masks may not learn.
+// to MariaDB or MySQL, and looks for what a role with masks may not learn.
 //
 // Every protected cell holds a token. No piece of one may be in any byte that a
 // client receives, by text protocol, prepared statement or cursor. Two databases

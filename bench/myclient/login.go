@@ -4,8 +4,12 @@ package myclient
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
+	"crypto/sha256"
+	"database/sql"
 	"fmt"
+	"hash"
 	"net"
 
 	"sqlveil/protocol"
@@ -40,10 +44,14 @@ func login(conn *mywire.Conn, user, database string, capabilities mywire.Capabil
 	if err != nil {
 		return err
 	}
+	scramble := scrambles[greeting.Plugin]
+	if scramble == nil {
+		return fmt.Errorf("method %s is not known", greeting.Plugin)
+	}
 	const utf8mb4 = 45
 	hello := mywire.Login{
 		Capabilities: capabilities, MaxPacket: maxPacket, Collation: utf8mb4, User: []byte(user), Database: []byte(database),
-		Response: scramble(greeting.Challenge, proxytest.Password(user)), Plugin: "mysql_native_password",
+		Response: scramble(greeting.Challenge, proxytest.Password(user)), Plugin: greeting.Plugin,
 	}
 	body, err := hello.Append(nil)
 	if err != nil {
@@ -56,6 +64,9 @@ func login(conn *mywire.Conn, user, database string, capabilities mywire.Capabil
 		return err
 	}
 	h, err := conn.Next()
+	if err == nil && h.First == authMore {
+		h, err = conn.Next()
+	}
 	if err != nil {
 		return err
 	}
@@ -69,13 +80,47 @@ func login(conn *mywire.Conn, user, database string, capabilities mywire.Capabil
 	return nil
 }
 
-// scramble answers the challenge of mysql_native_password.
-func scramble(challenge []byte, password string) []byte {
-	once := sha1.Sum([]byte(password))
-	twice := sha1.Sum(once[:])
-	mix := sha1.Sum(append(bytes.Clone(challenge), twice[:]...))
-	for i := range mix {
-		mix[i] ^= once[i]
+// authMore begins the packet in which caching_sha2_password says that it knows the
+// password, an OK follows; or that it must be told, an error does, as we never tell.
+const authMore = 1
+
+// scrambles answer the challenges of the methods by which accounts log in.
+//
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_caching_sha2_authentication_exchanges.html
+var scrambles = map[string]func(challenge []byte, password string) []byte{
+	"mysql_native_password": func(challenge []byte, password string) []byte {
+		once := sum(sha1.New(), []byte(password))
+		return mixed(once, sum(sha1.New(), challenge, sum(sha1.New(), once)))
+	},
+	"caching_sha2_password": func(challenge []byte, password string) []byte {
+		once := sum(sha256.New(), []byte(password))
+		return mixed(once, sum(sha256.New(), sum(sha256.New(), once), challenge))
+	},
+}
+
+func sum(h hash.Hash, parts ...[]byte) []byte {
+	for _, p := range parts {
+		h.Write(p)
 	}
-	return mix[:]
+	return h.Sum(nil)
+}
+
+func mixed(a, b []byte) []byte {
+	out := bytes.Clone(a)
+	for i := range out {
+		out[i] ^= b[i]
+	}
+	return out
+}
+
+// Acquaint logs a user in at the server itself by a driver, which can do all that
+// caching_sha2_password asks for. The server knows the password from then on, and
+// [Dial] can log in.
+func Acquaint(ctx context.Context, addr, user string) error {
+	db, err := sql.Open("mysql", proxytest.MySQLDSN(addr, user, ""))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.PingContext(ctx)
 }
