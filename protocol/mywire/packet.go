@@ -38,7 +38,7 @@ type Header struct {
 
 // A Conn reads and writes the packets of one connection, which take turns and
 // are numbered through. For each that arrives, call Next and then one of Body,
-// CopyTo and PassRows, or none of them to drop it.
+// CopyTo, PassRows and RewriteRows, or none of them to drop it.
 type Conn struct {
 	conn  *protocol.Conn
 	seq   uint8 // of the next packet, in either direction
@@ -247,18 +247,14 @@ func (c *Conn) PassRows(to *Conn) (count, bytes int64, err error) {
 		count++
 		bytes += int64(size)
 		end += headerSize + size
-		if end+headerSize >= len(b) {
-			break
-		}
-		size = int(uint32(b[end]) | uint32(b[end+1])<<8 | uint32(b[end+2])<<16)
-		if size == 0 || size > len(b)-end-headerSize || !IsRow(b[end+headerSize], size) || b[end+3] != c.seq {
+		var more bool
+		if size, more = c.wholeRow(b[end:]); !more {
 			break
 		}
 		c.seq++
 	}
 	_, err = to.conn.Write(b[:end])
-	c.left = end
-	c.consume(end)
+	c.passed(end)
 	return count, bytes, err
 }
 

@@ -147,6 +147,17 @@ var ways = map[string]func(from, to *Conn) error{
 		_, _, err := from.PassRows(to)
 		return err
 	},
+	"RewriteRows": func(from, to *Conn) error {
+		_, _, err := from.RewriteRows(to, MaxBody, same)
+		return err
+	},
+	"RewriteRows and Body": func(from, to *Conn) error {
+		if _, err := from.Body(MaxBody); err != nil {
+			return err
+		}
+		_, _, err := from.RewriteRows(to, MaxBody, same)
+		return err
+	},
 	"Body and Write": func(from, to *Conn) error {
 		body, err := from.Body(MaxBody)
 		if err != nil {
@@ -172,6 +183,9 @@ var ways = map[string]func(from, to *Conn) error{
 		return to.End(append(dst, body...))
 	},
 }
+
+// same is the Rewrite that changes nothing.
+func same(dst, body []byte) ([]byte, error) { return append(dst, body...), nil }
 
 func TestPacketsPassOnInEveryWay(t *testing.T) {
 	t.Parallel()

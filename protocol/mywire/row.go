@@ -1,6 +1,10 @@
 package mywire
 
-import "sqlveil/protocol"
+import (
+	"fmt"
+
+	"sqlveil/protocol"
+)
 
 // A CellRewriter changes the cells of one column.
 type CellRewriter interface {
@@ -14,22 +18,41 @@ type CellRewriter interface {
 // some columns rewritten; a nil rewriter leaves its column as it is. It fails
 // when the row does not have as many columns as there are rewriters.
 func RewriteTextRow(dst, body []byte, columns []CellRewriter) ([]byte, error) {
-	c := protocol.Over(body)
-	kept := 0 // body[:kept] has been dealt with
+	at, kept := 0, 0 // body[:kept] has been dealt with
 	for _, column := range columns {
-		start := len(body) - c.Len()
-		cell, isNull := c.LenencNullable()
-		if column == nil || isNull || c.Err() != nil {
-			continue
+		start, end, ok := textCell(body, at)
+		if !ok {
+			return dst, errTextRow
 		}
-		dst = append(dst, body[kept:start]...)
-		dst = appendRewritten(dst, cell, column)
-		kept = len(body) - c.Len()
+		if column != nil && body[at] != textNull {
+			dst = append(dst, body[kept:at]...)
+			dst = appendRewritten(dst, body[start:end:end], column)
+			kept = end
+		}
+		at = end
 	}
-	if err := c.End(); err != nil {
-		return dst, failed("text row", err)
+	if at < len(body) {
+		return dst, errTextRow
 	}
 	return append(dst, body[kept:]...), nil
+}
+
+var errTextRow = fmt.Errorf("text row: %w", protocol.ErrMalformed)
+
+// textCell returns where the cell is whose length stands at a place of a row of
+// COM_QUERY; NULL is empty. It returns false for what is cut off.
+func textCell(body []byte, at int) (start, end int, ok bool) {
+	if at >= len(body) {
+		return 0, 0, false
+	}
+	if size := int(body[at]); size < textNull {
+		end = at + 1 + size
+		return at + 1, end, end <= len(body)
+	}
+	c := protocol.Over(body[at:])
+	cell, _ := c.LenencNullable()
+	end = len(body) - c.Len()
+	return end - len(cell), end, c.Err() == nil
 }
 
 // textNull is NULL in the place of a length.
@@ -48,6 +71,10 @@ func appendRewritten(dst, cell []byte, column CellRewriter) []byte {
 // one byte.
 func measured(dst []byte, start int) []byte {
 	size := len(dst) - start - 1
+	if size < textNull {
+		dst[start] = byte(size)
+		return dst
+	}
 	var room [9]byte
 	length := protocol.AppendLenenc(room[:0], uint64(size))
 	if extra := len(length) - 1; extra > 0 {
@@ -79,34 +106,54 @@ const (
 // COM_STMT_FETCH. What a rewriter makes must have the size of its type if that
 // has one; else it becomes NULL.
 func RewriteBinaryRow(dst, body []byte, types []FieldType, columns []CellRewriter) ([]byte, error) {
-	c := protocol.Over(body)
-	bitmap := binaryHead(&c, len(types))
-	if len(types) != len(columns) {
-		c.Fail("more or fewer columns than types")
+	at := 1 + (len(types)+nullOffset+7)/8
+	if len(columns) != len(types) || len(body) < at || body[0] != binaryRow {
+		return dst, errBinaryRow
 	}
-	kept := len(body) - c.Len() // body[:kept] has been dealt with
-	nulls := len(dst) + 1
-	dst = append(dst, body[:kept]...)
+	bitmap, nulls, kept := rowNulls(body[1:at]), len(dst)+1, 0 // body[:kept] has been dealt with
 	for i, t := range types {
-		if c.Err() != nil || bitmap.has(i) {
+		if bitmap.has(i) {
 			continue
 		}
-		start := len(body) - c.Len()
-		cell := takeValue(&c, t)
-		if columns[i] == nil || c.Err() != nil {
-			continue
+		start, end, ok := binaryValue(body, at, t)
+		if !ok {
+			return dst, errBinaryRow
 		}
-		dst = append(dst, body[kept:start]...)
-		kept = len(body) - c.Len()
-		var ok bool
-		if dst, ok = appendBinary(dst, cell, t, columns[i]); !ok {
-			rowNulls(dst[nulls:]).set(i)
+		if column := columns[i]; column != nil {
+			dst = append(dst, body[kept:at]...)
+			kept = end
+			if dst, ok = appendBinary(dst, body[start:end:end], t, column); !ok {
+				rowNulls(dst[nulls:]).set(i)
+			}
 		}
+		at = end
 	}
-	if err := c.End(); err != nil {
-		return dst, failed("binary row", err)
+	if at < len(body) {
+		return dst, errBinaryRow
 	}
 	return append(dst, body[kept:]...), nil
+}
+
+var errBinaryRow = fmt.Errorf("binary row: %w", protocol.ErrMalformed)
+
+// binaryValue returns where the value is that stands at a place of a binary row,
+// without its length. It returns false for what is cut off.
+func binaryValue(body []byte, at int, t FieldType) (start, end int, ok bool) {
+	switch t.shape() {
+	case shapeFixed:
+		start, end = at, at+t.width()
+	case shapePacked:
+		if at >= len(body) {
+			return 0, 0, false
+		}
+		start, end = at+1, at+1+int(body[at])
+	case shapeString:
+		start, end, ok = textCell(body, at)
+		return start, end, ok && body[at] != textNull
+	default:
+		start, end = at, at
+	}
+	return start, end, end <= len(body)
 }
 
 // rowNulls is the bitmap of a row's NULLs, which begins with two bits of none.

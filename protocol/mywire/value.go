@@ -28,6 +28,11 @@ func NewCodec(col *Column, binary bool) Codec {
 	return Codec{col.TypeOf().Kind, col.Type, col.Flags&FlagUnsigned != 0, col.Decimals, binary}
 }
 
+// Plain says whether every value of the column is its own text.
+func (c Codec) Plain() bool {
+	return c.kind != KindOther && c.kind != KindBytes && (!c.binary || c.field.shape() == shapeString)
+}
+
 // AppendText appends the text form of a value to dst. It returns false for
 // anything that is not a value of the type.
 func (c Codec) AppendText(dst, value []byte) ([]byte, bool) {
@@ -36,7 +41,7 @@ func (c Codec) AppendText(dst, value []byte) ([]byte, bool) {
 		return dst, false
 	case c.kind == KindBytes:
 		return appendHex(dst, value), true
-	case !c.binary || c.field.shape() == shapeString:
+	case c.Plain():
 		return append(dst, value...), true
 	}
 	in := protocol.Over(value)
@@ -58,7 +63,7 @@ func (c Codec) AppendValue(dst, text []byte) ([]byte, bool) {
 		return dst, false
 	case c.kind == KindBytes:
 		return appendUnhex(dst, text)
-	case !c.binary || c.field.shape() == shapeString:
+	case c.Plain():
 		return append(dst, text...), true
 	case c.field.shape() == shapePacked:
 		return c.encodeTime(dst, text)

@@ -17,6 +17,7 @@ const maxRow = 256 << 20
 type columns struct {
 	cells    []mywire.CellRewriter // nil when no cell is to be looked at
 	types    []mywire.FieldType
+	rewrite  mywire.Rewrite // of a row with these cells
 	masked   bool           // some of them are masked
 	foreseen bool           // by the plan alone
 	subjects int64          // how many columns identify a person
@@ -38,10 +39,20 @@ func (c *cell) AppendCell(dst, value []byte) ([]byte, bool) {
 	return c.Cell.AppendCell(dst, value)
 }
 
+// A textCell masks the cells of a column whose values stand on the wire as text.
+type textCell struct{ textMask }
+
+// AppendCell implements [mywire.CellRewriter].
+func (c *textCell) AppendCell(dst, value []byte) ([]byte, bool) {
+	if c.of.query != nil {
+		c.of.query.MaskedCells++
+	}
+	return c.Append(dst, value)
+}
+
 // A textMask is a mask over the text of values of one type.
 type textMask struct {
-	mask    masking.Mask
-	kind    masking.Type
+	mask    masking.Fitted
 	foreign bool // the text may not be UTF-8
 	session *session.Session
 	subject string // the class, where the values identify persons
@@ -53,9 +64,9 @@ type textMask struct {
 func (m *textMask) Append(dst, text []byte) ([]byte, bool) {
 	m.note(text)
 	if m.foreign && !isASCII(text) {
-		return masking.Neutral(dst, m.kind)
+		return m.mask.Neutral(dst)
 	}
-	return masking.Apply(m.mask, dst, text, m.kind)
+	return m.mask.Append(dst, text)
 }
 
 // note puts the person whom a value identifies on record.
@@ -131,13 +142,16 @@ func maskable(t mywire.Type) masking.Type {
 // cellOf returns what rewrites the cells of a column, nil for nothing.
 func (c *conn) cellOf(mask masking.Mask, subject string, col *mywire.Column, kind masking.Type, binary bool, of *columns) mywire.CellRewriter {
 	text := textMask{
-		mask: mask, kind: kind, foreign: !inUTF8(col.Collation),
+		mask: masking.Fit(mask, kind), foreign: !inUTF8(col.Collation),
 		session: c.session, subject: subject, of: of,
 	}
 	codec := mywire.NewCodec(col, binary)
 	switch {
 	case mask != nil:
 		of.masked = true
+		if codec.Plain() {
+			return &textCell{text}
+		}
 		return &cell{Cell: mywire.NewCell(codec, &text), of: of}
 	case subject != "":
 		return &witness{textMask: text, codec: codec}
@@ -166,6 +180,10 @@ func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, b
 		return of, nil
 	}
 	of.cells = make([]mywire.CellRewriter, len(described))
+	of.rewrite = func(dst, body []byte) ([]byte, error) { return mywire.RewriteTextRow(dst, body, of.cells) }
+	if binary {
+		of.rewrite = func(dst, body []byte) ([]byte, error) { return mywire.RewriteBinaryRow(dst, body, of.types, of.cells) }
+	}
 	for j := range described {
 		var mask masking.Mask
 		if masks != nil {
@@ -365,14 +383,15 @@ func (c *conn) row(a *answer, of *columns, h mywire.Header) error {
 		}
 		return err
 	}
-	body, err := c.server.Body(maxRow)
+	rows, bytes, err := c.server.RewriteRows(c.client, maxRow, of.rewrite)
+	if q != nil {
+		q.Rows += rows
+		q.Bytes += bytes
+	}
 	if errors.Is(err, protocol.ErrTooLarge) {
 		return c.withhold(a, err)
 	}
-	if err != nil {
-		return err
-	}
-	return c.rewritten(a, of, body)
+	return err
 }
 
 // rewritten passes on a row with its cells masked.
@@ -382,12 +401,7 @@ func (c *conn) rewritten(a *answer, of *columns, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if a.binary {
-		dst, err = mywire.RewriteBinaryRow(dst, body, of.types, of.cells)
-	} else {
-		dst, err = mywire.RewriteTextRow(dst, body, of.cells)
-	}
-	if err != nil {
+	if dst, err = of.rewrite(dst, body); err != nil {
 		return err
 	}
 	if q != nil {
