@@ -78,9 +78,20 @@ func (r *resolver) explained(at int, analyze bool, format, extra string) []colum
 	}
 	r.st.Effect.Explain = true
 	r.kind("EXPLAIN")
-	columns := (&showing{columns: explainColumns(r.mode, analyze, format, extra)}).result(r.mode, false)
+	columns := r.planColumns(explainColumns(r.mode, analyze, format, extra), inner)
+	if r.mode.flavour == flavourMySQL && len(columns) > 1 && format == "" {
+		tree := r.planColumns(words("EXPLAIN"), inner) // as @@explain_format has it by default in MySQL 9.7
+		r.st.Results = []int{len(columns), len(tree)}
+		columns = append(columns, tree...)
+	}
+	return columns
+}
+
+// planColumns are the columns with these names of the plan of a statement.
+func (r *resolver) planColumns(names []string, of *rewrite.Statement) []column {
+	columns := (&showing{columns: names}).result(r.mode, false)
 	if len(columns) == 1 {
-		columns[0].value = conditions(inner)
+		columns[0].value = conditions(of)
 	}
 	return columns
 }
