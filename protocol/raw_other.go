@@ -18,3 +18,6 @@ func (c *Conn) tryOnce(uintptr) bool { return true }
 
 // tryWrite neither.
 func (c *Conn) tryWrite(uintptr) bool { return true }
+
+// PeerLeft cannot tell here.
+func (c *Conn) PeerLeft() bool { return false }

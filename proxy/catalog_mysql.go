@@ -41,6 +41,18 @@ func askMySQL(ctx context.Context, l *config.Listener) (mysql.Ask, func(), error
 	return ask, done, nil
 }
 
+// killMySQL ends what a session runs. The catalog account may if it has the privilege
+// CONNECTION ADMIN, or is the session's own.
+func killMySQL(ctx context.Context, l *config.Listener, thread uint32) error {
+	ask, done, err := askMySQL(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = ask(ctx, fmt.Sprintf("KILL QUERY %d", thread))
+	return err
+}
+
 // mysqlAccount is how the catalog account logs in.
 func mysqlAccount(l *config.Listener) *driver.Config {
 	options := driver.NewConfig()

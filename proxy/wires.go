@@ -61,6 +61,7 @@ func postgresCatalogs(l *config.Listener) catalogs {
 func mysqlRelay(l *config.Listener, client func() *tls.Config) session.Relay {
 	network, address := mysqlAddress(l.Server.Address)
 	return &myrelay.Relay{
+		Kill:         func(ctx context.Context, thread uint32) error { return killMySQL(ctx, l, thread) },
 		Network:      network,
 		Address:      address,
 		ServerTLS:    l.Server.TLS.Config,

@@ -140,6 +140,8 @@ const (
 	ChangeVariable ChangeKind = 0 // [Change.Variable]
 	ChangeDatabase ChangeKind = 1 // [Change.Database]
 	ChangeState    ChangeKind = 2 // something, as "1"
+
+	ChangeUnread ChangeKind = 0xff // what cannot be told apart; no server's number
 )
 
 // Variable returns the system variable and its new value.
@@ -176,20 +178,26 @@ func DecodeOK(body []byte, agreed Capabilities) (OK, error) {
 		ok.Info = c.LenencString()
 	}
 	if ok.Status.Has(StatusSessionChanged) && c.Len() > 0 {
-		ok.Changes = decodeChanges(&c)
+		ok.Changes = decodeChanges(c.Rest())
 	}
 	return ok, failed("OK", c.End())
 }
 
-func decodeChanges(c *protocol.Cursor) []Change {
-	var changes []Change
+// decodeChanges decodes what a session tracks. MariaDB 10.11 announces some values in
+// character sets of four bytes by a length that is not theirs: from there on all that
+// is known is that something changed.
+func decodeChanges(block []byte) []Change {
+	c := protocol.Over(block)
 	in := protocol.Over(c.LenencString())
+	var changes []Change
 	for in.Len() > 0 {
 		change := Change{ChangeKind(in.Uint8()), in.LenencString()}
-		changes = append(changes, change)
+		if in.Err() == nil {
+			changes = append(changes, change)
+		}
 	}
-	if in.Err() != nil {
-		c.Fail("changes of the session")
+	if c.End() != nil || in.Err() != nil {
+		changes = append(changes, Change{Kind: ChangeUnread})
 	}
 	return changes
 }

@@ -21,6 +21,8 @@
 //	result.go      columns and rows
 //	outs.go        what a procedure puts into parameters
 //	prepared.go    COM_STMT_*
+//	kill.go        whom a KILL meets
+//	left.go        clients that leave while a statement runs
 //	malformed.go   commands that are none
 //	ask.go         questions of our own
 //	diagnostic.go  errors

@@ -49,10 +49,11 @@ type answer struct {
 	queries  []*session.Query // one for each statement
 	at       int              // the statement that is answered next
 	binary   bool
-	cursor   bool       // the client asked for a cursor
-	muted    bool       // the client was told of an error of ours: the rest is not passed on
-	of       *statement // of COM_STMT_EXECUTE, nil for a text
-	rows     uint64     // of parameters, of COM_STMT_BULK_EXECUTE
+	cursor   bool             // the client asked for a cursor
+	muted    bool             // the client was told of an error of ours: the rest is not passed on
+	of       *statement       // of COM_STMT_EXECUTE, nil for a text
+	rows     uint64           // of parameters, of COM_STMT_BULK_EXECUTE
+	meets    *session.Session // whom a KILL is for, nil for none of ours
 }
 
 // opens says whether the rows of a result wait to be fetched. While a procedure
@@ -361,7 +362,7 @@ func (c *conn) begin(p *session.Prepared, how string, bound session.Persons) (*a
 		}
 		c.running = append(c.running, q)
 	}
-	c.now = answer{prepared: p, queries: c.running}
+	c.now = answer{prepared: p, queries: c.running, meets: c.meets(p)}
 	return &c.now, nil
 }
 
@@ -569,6 +570,9 @@ func (c *conn) ok(a *answer) (phase, error) {
 	altered := touches && c.recount(a, &ok)
 	if !touches {
 		c.noteMessages(a, false)
+	}
+	if a.meets != nil {
+		a.meets.Cancelled(c.client.Transport().RemoteAddr().String())
 	}
 	c.end(a, session.Succeeded)
 	next := c.next(ok.Status)

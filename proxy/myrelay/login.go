@@ -90,7 +90,7 @@ func (c *conn) greet(ctx context.Context) (login *mywire.Login, plugin string, e
 	}
 	offered := greeting.Capabilities
 	c.challenge = greeting.Challenge
-	c.version = greeting.Version
+	c.version, c.thread = greeting.Version, greeting.ThreadID
 	greeting.Capabilities = offered.Readable() &^ mywire.CapSSL
 	if !c.relay.ClientTLSMod.Off() {
 		greeting.Capabilities |= mywire.CapSSL

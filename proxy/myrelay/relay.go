@@ -31,6 +31,12 @@ type Relay struct {
 
 	LoginTimeout time.Duration // from the first byte to the server's OK; a minute when zero
 	WriteTimeout time.Duration // a peer that takes nothing for so long is given up; never when zero
+
+	// Kill ends what the session with this number runs at the server, whose client has
+	// left; nothing does when nil.
+	Kill func(ctx context.Context, thread uint32) error
+
+	threads threads
 }
 
 const defaultLoginTimeout = time.Minute
@@ -43,6 +49,7 @@ type conn struct {
 	server    *mywire.Conn
 	agreed    mywire.Capabilities // both sides speak so
 	version   string              // of the server
+	thread    uint32              // the session's number at the server
 	challenge []byte              // that the client was given last, to prove its password with
 	started   bool                // the session's start is on record
 
@@ -60,8 +67,9 @@ type conn struct {
 	ahead      *mywire.Header // of the server's packet that was read before its turn, nil for none
 
 	mu       sync.Mutex
-	waiting  bool // for a command; guarded by mu
-	stopping bool // guarded by mu
+	waiting  bool  // for a command; guarded by mu
+	stopping bool  // guarded by mu
+	watch    watch // guarded by mu
 }
 
 // Serve implements [session.Relay].
@@ -85,7 +93,12 @@ func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) erro
 	c.client.Transport().FlushOnWait(c.server.Transport())
 	c.server.Transport().FlushOnWait(c.client.Transport())
 	s.Stop(c.shutDown)
+	r.threads.put(c.thread, s)
+	defer r.threads.remove(c.thread, s)
 	err = c.contained(inner)
+	if c.endWatch() {
+		err = &session.EndError{Why: "client gone", Err: err}
+	}
 	if ctx.Err() != nil {
 		err = &session.EndError{Why: "proxy stopped"}
 	}
@@ -145,6 +158,7 @@ func (c *conn) wait(waiting bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = waiting
+	c.lookAfter(!waiting)
 	return !c.stopping
 }
 

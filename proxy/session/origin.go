@@ -130,6 +130,14 @@ func (p *Prepared) Loads(i int) bool {
 	return i < len(p.plans) && firstKeyword(string(p.plans[i].Kind)) == "LOAD"
 }
 
+// Keyword is the first word of the statement's kind, "" where there is none.
+func (p *Prepared) Keyword(i int) string {
+	if i >= len(p.plans) {
+		return ""
+	}
+	return firstKeyword(string(p.plans[i].Kind))
+}
+
 // Reset says that the server has made the session what it was after the login. It
 // is called on the down side.
 func (s *Session) Reset() {
