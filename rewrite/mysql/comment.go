@@ -1,6 +1,8 @@
 package mysql
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -91,11 +93,38 @@ func (l *lexer) feature() bool {
 	return l.open(4)
 }
 
-// hint skips an optimizer hint. A quote in it might hide its end from the
-// server's own reading of hints.
+// hint skips an optimizer hint. A quote that is open at its end might hide that
+// from the server's own reading of hints.
 func (l *lexer) hint() bool {
 	start := l.at
-	return l.skipComment(0) && !strings.ContainsAny(l.text[start:l.at], "\"'`\\")
+	return l.skipComment(0) && harmlessHint(l.text[start:l.at])
+}
+
+var (
+	setVar     = regexp.MustCompile(`(?i)set_var`)
+	setVarName = regexp.MustCompile(`(?i)set_var\s*\(\s*([a-z_]+)\s*=`)
+)
+
+// harmlessHint says whether a hint ends for every server where it ends here, and
+// makes no settings but those of time, memory and the choice of plans.
+//
+// https://dev.mysql.com/doc/refman/8.4/en/optimizer-hints.html
+func harmlessHint(text string) bool {
+	quote := byte(0)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '\\':
+			return false
+		case c == quote:
+			quote = 0
+		case quote == 0 && (c == '\'' || c == '"' || c == '`'):
+			quote = c
+		}
+	}
+	names := setVarName.FindAllStringSubmatch(text, -1)
+	return quote == 0 && len(names) == len(setVar.FindAllString(text, -1)) && !slices.ContainsFunc(names, func(n []string) bool {
+		return !slices.Contains(harmlessForStatement, strings.ToLower(n[1]))
+	})
 }
 
 // skipComment skips to the end of the comment; nested says how many levels of
