@@ -65,6 +65,9 @@ func TestSeveralResults(t *testing.T) {
 		CREATE PROCEDURE alike() BEGIN SELECT name AS it FROM person WHERE id = 1; SELECT mobile AS it FROM person WHERE id = 1; END;
 		CREATE PROCEDURE around() BEGIN CALL both_of(); SELECT 'x', 'y', 'z'; END`)
 	conn := r.connect("analyst")
+	if got := shown(t, conn, "PREPARE p FROM 'CALL both_of()'"); got != "" {
+		t.Fatal(got)
+	}
 	for text, want := range map[string][]string{
 		"CALL both_of()": {"1|name 1", "1|138****0001", "100"},
 		"CALL alike()":   {"[redacted]", "138****0001"},
@@ -72,6 +75,7 @@ func TestSeveralResults(t *testing.T) {
 		"BEGIN NOT ATOMIC DECLARE i INT DEFAULT 2; WHILE i > 0 DO SELECT i, mobile FROM person WHERE id = i; SET i = i - 1; END WHILE; SELECT i; END": {
 			"2|138****0002", "1|138****0001", "0",
 		},
+		"EXECUTE p": {"1|name 1", "1|138****0001", "100"},
 	} {
 		if got := results(t, conn, text); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", text, got, want)

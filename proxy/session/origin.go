@@ -58,12 +58,15 @@ func (p *Prepared) Foreseen(i int, masks []masking.Mask) bool {
 }
 
 // Several says whether the statement with this index may return several results:
-// it calls a procedure.
+// it calls a procedure, or executes a statement that does.
 func (p *Prepared) Several(i int) bool {
 	if i >= len(p.plans) {
 		return false
 	}
 	plan := p.plans[i]
+	if b := p.basis(i); b.index < len(b.prepared.plans) && b.prepared != p && b.prepared.Several(b.index) {
+		return true
+	}
 	return plan.Kind == "CALL" || plan.Kind == "BEGIN NOT ATOMIC" || plan.Effect.Execute != "" && plan.Effect.Opaque
 }
 
