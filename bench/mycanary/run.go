@@ -104,6 +104,20 @@ func (r *run) try(statement string) error {
 		r.count(r.sessions[0])
 	}
 	r.before = statement
+	return r.endTransactions(statement)
+}
+
+// endTransactions ends what a statement leaves open that fails before its ROLLBACK:
+// it would keep the other sessions waiting.
+func (r *run) endTransactions(statement string) error {
+	if !strings.HasPrefix(statement, "START TRANSACTION") {
+		return nil
+	}
+	for _, c := range r.sessions {
+		if err := c.query("ROLLBACK"); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
