@@ -45,13 +45,13 @@ type Dialect interface {
 // A Shaper is a Dialect that can write a text without its literals. Texts of one
 // shape share their plans where the analysis was LiteralFree.
 type Shaper interface {
-	// Shape returns the text with every literal replaced; ok is false when that
+	// AppendShape appends the text with every literal replaced; ok is false when that
 	// cannot be done. Texts which are told apart by anything but literals, white
 	// space and comments have different shapes.
-	Shape(scope Scope, text string) (shape string, ok bool)
-	// Literals returns the literals that Shape replaces in a text, in their order. One
-	// with escapes in it may come as it is written.
-	Literals(scope Scope, text string) []string
+	AppendShape(dst []byte, scope Scope, text string) (shape []byte, ok bool)
+	// AppendLiterals appends the literals that AppendShape replaces in a text, in their
+	// order. One with escapes in it may come as it is written. They may alias the text.
+	AppendLiterals(dst []string, scope Scope, text string) []string
 }
 
 // A Statement is one analysed statement, before any policy is applied.

@@ -27,7 +27,7 @@ func (p *Planner) share(scope Scope, plan *Plan, text string) bool {
 	if !slices.ContainsFunc(plan.Persons, func(person Person) bool { return person.Constant.Param == 0 }) {
 		return true
 	}
-	literals := p.shaper.Literals(scope, text)
+	literals := p.shaper.AppendLiterals(nil, scope, text)
 	shared := slices.Clone(plan.Persons)
 	for i := range shared {
 		c := &shared[i].Constant
@@ -44,10 +44,11 @@ func (p *Planner) share(scope Scope, plan *Plan, text string) bool {
 	return true
 }
 
-// Literals returns the literals of a text, which [Constant].Nth counts.
-func (p *Planner) Literals(scope Scope, text string) []string {
+// AppendLiterals appends the literals of a text, which [Constant].Nth counts. They
+// may alias the text.
+func (p *Planner) AppendLiterals(dst []string, scope Scope, text string) []string {
 	if p.shaper == nil {
-		return nil
+		return dst
 	}
-	return p.shaper.Literals(scope, text)
+	return p.shaper.AppendLiterals(dst, scope, text)
 }

@@ -2,6 +2,8 @@ package rewrite
 
 import (
 	"slices"
+	"sync"
+	"unsafe"
 
 	"sqlveil/masking"
 )
@@ -12,6 +14,7 @@ type Planner struct {
 	dialect Dialect
 	shaper  Shaper // nil when the dialect is none
 	plans   *cache
+	shapes  sync.Pool // of *[]byte, for one shape each
 }
 
 // NewPlanner returns a Planner for one dialect that remembers texts and their plans
@@ -22,17 +25,22 @@ func NewPlanner(dialect Dialect, size int) *Planner {
 }
 
 // Cached returns the plans of a text that was planned before under the same
-// scope; ok is false when there are none.
+// scope; ok is false when there are none. It keeps nothing of the text.
 func (p *Planner) Cached(scope Scope, text string) (plans []*Plan, ok bool) {
 	key := keyOf(&scope, text)
 	if plans, ok = p.plans.get(key); ok {
 		return plans, true
 	}
-	shape, ok := p.shapeOf(scope, key)
-	if !ok {
+	shape, _ := p.shapes.Get().(*[]byte)
+	if shape == nil {
+		shape = new([]byte)
+	}
+	defer p.shapes.Put(shape)
+	if *shape, ok = p.appendShape((*shape)[:0], scope, text); !ok {
 		return nil, false
 	}
-	return p.plans.get(shape)
+	key.shape, key.text = true, unsafe.String(unsafe.SliceData(*shape), len(*shape)) // a key that is asked for is not kept
+	return p.plans.get(key)
 }
 
 // Plan returns one Plan for each statement of the text; an empty text has none.
@@ -48,8 +56,9 @@ func (p *Planner) Plan(scope Scope, text string) []*Plan {
 	}
 	key := keyOf(&scope, text)
 	if len(plans) == 1 && statements[0].LiteralFree && plans[0].Refuse == nil && plans[0].SQL == "" {
-		if shape, ok := p.shapeOf(scope, key); ok && p.share(scope, plans[0], text) {
-			p.plans.put(shape, plans)
+		if shape, ok := p.appendShape(nil, scope, text); ok && p.share(scope, plans[0], text) {
+			key.shape, key.text = true, string(shape)
+			p.plans.put(key, plans)
 			return plans
 		}
 	}
@@ -75,14 +84,13 @@ func (p *Planner) analyse(scope Scope, text string) (statements []*Statement) {
 	return p.dialect.Analyse(scope, text)
 }
 
-// shapeOf is the key under which texts that differ only in literals share plans.
-func (p *Planner) shapeOf(scope Scope, key planKey) (shape planKey, ok bool) {
-	if p.shaper == nil || len(key.text) > largestCached {
-		return key, false
+// appendShape appends what stands for a text among those that differ from it only
+// in literals, and share plans.
+func (p *Planner) appendShape(dst []byte, scope Scope, text string) (shape []byte, ok bool) {
+	if p.shaper == nil || len(text) > largestCached {
+		return dst, false
 	}
-	key.shape = true
-	key.text, ok = p.shaper.Shape(scope, key.text)
-	return key, ok
+	return p.shaper.AppendShape(dst, scope, text)
 }
 
 // decide applies the policy to one analysed statement.

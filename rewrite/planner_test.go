@@ -21,9 +21,13 @@ func (d *fakeDialect) Analyse(Scope, string) []*Statement {
 	return []*Statement{&st}
 }
 
-func (d *fakeDialect) Shape(_ Scope, text string) (string, bool) { return text[:1], true }
+func (d *fakeDialect) AppendShape(dst []byte, _ Scope, text string) ([]byte, bool) {
+	return append(dst, text[0]), true
+}
 
-func (d *fakeDialect) Literals(_ Scope, text string) []string { return strings.Fields(text)[1:] }
+func (d *fakeDialect) AppendLiterals(dst []string, _ Scope, text string) []string {
+	return append(dst, strings.Fields(text)[1:]...)
+}
 
 // fakeCatalog labels by name alone.
 type fakeCatalog uint64

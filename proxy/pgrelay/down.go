@@ -30,12 +30,14 @@ type down struct {
 	in  *pgwire.Reader
 	out *pgwire.Writer
 
-	entry   *entry   // the head of the flight queue, nil when not known
-	columns *columns // of the result of a Query
-	copy    *copyOut // of the COPY being sent
-	muted   bool     // the client has been told of an error that the server does not know of: until ReadyForQuery
-	touched bool     // the open transaction touched protected columns
-	dropped []*entry
+	entry     *entry   // the head of the flight queue, nil when not known
+	columns   *columns // of the result of a Query
+	seen      seen
+	copy      *copyOut // of the COPY being sent
+	confirmed bool     // columns are certain to be what was planned
+	muted     bool     // the client has been told of an error that the server does not know of: until ReadyForQuery
+	touched   bool     // the open transaction touched protected columns
+	dropped   []*entry
 
 	fields  []pgwire.FieldDescription
 	origins []session.Origin
@@ -186,6 +188,7 @@ func (d *down) move(e *entry, next move, h pgwire.Header) error {
 		d.flight.pop()
 		d.settled(e)
 		ready := h.Type == pgwire.MsgReadyForQuery
+		d.spare(e)
 		d.flight.release(e)
 		if ready && !d.flight.proceed() {
 			return d.terminated()
@@ -197,6 +200,20 @@ func (d *down) move(e *entry, next move, h pgwire.Header) error {
 		}
 	}
 	return nil
+}
+
+// spare gives back the text and the statements of a Query, which nobody else knows;
+// those of a portal go with it.
+func (d *down) spare(e *entry) {
+	if e.kind != query {
+		return
+	}
+	for _, q := range e.queries {
+		d.session.Spare(q)
+	}
+	if e.prepared != nil {
+		d.session.SpareText(e.prepared)
+	}
 }
 
 // settled makes the changes of an entry that succeeded.

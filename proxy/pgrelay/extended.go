@@ -81,7 +81,10 @@ func (u *up) bind(ctx context.Context, h pgwire.Header) error {
 	if why := u.guarded(p, m, long); why != nil {
 		return u.refuse(bind, u.session.RefuseMessage(why))
 	}
-	b := &portal{prepared: p, formats: formatsOf(m.ResultFormats), formatless: long, persons: u.persons(p, m)}
+	b := u.newPortal(m.Portal)
+	b.prepared, b.formatless = p, long
+	b.formats = appendFormats(b.formats, m.ResultFormats)
+	b.persons = u.persons(b.persons, p, m)
 	b.named = session.Portal{Prepared: p, Bound: true, Wire: b}
 	e := u.flight.blank(bind)
 	e.prepared, e.portal = p, b
@@ -107,14 +110,22 @@ func (u *up) decodeBind(m *pgwire.Bind, long bool) error {
 	return c.Err()
 }
 
-// formatsOf copies the formats of a result; nil is all text.
-func formatsOf(formats []int16) []int16 {
+// newPortal returns the portal for a Bind to fill in.
+func (u *up) newPortal(name []byte) *portal {
+	if len(name) > 0 {
+		return new(portal)
+	}
+	return u.nursery.portal(u)
+}
+
+// appendFormats copies the formats of a result; none is all text.
+func appendFormats(dst, formats []int16) []int16 {
 	for _, f := range formats {
 		if f != pgwire.TextFormat {
-			return append([]int16(nil), formats...)
+			return append(dst, formats...)
 		}
 	}
-	return nil
+	return dst
 }
 
 // statementNamed returns what a Bind or Describe speaks of, planned for now. What
@@ -178,9 +189,9 @@ func (u *up) guarded(p *session.Prepared, m *pgwire.Bind, long bool) *session.Re
 	return nil
 }
 
-// persons returns whom the parameters of a Bind name.
-func (u *up) persons(p *session.Prepared, m *pgwire.Bind) session.Persons {
-	return u.session.Bound(nil, p, func(n int, columnType string) ([]byte, bool) {
+// persons appends whom the parameters of a Bind name.
+func (u *up) persons(dst session.Persons, p *session.Prepared, m *pgwire.Bind) session.Persons {
+	return u.session.Bound(dst, p, func(n int, columnType string) ([]byte, bool) {
 		if n > len(m.Parameters) || m.Parameters[n-1] == nil {
 			return nil, false
 		}
@@ -315,6 +326,7 @@ func (u *up) beginPortal(e *entry, b *portal) error {
 		return err
 	}
 	b.run(u.flight, q)
+	b.begun = q
 	e.queries = append(e.queries, q)
 	return nil
 }

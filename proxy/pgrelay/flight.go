@@ -180,6 +180,9 @@ func (f *flight) push(e *entry) (bool, error) {
 	}
 	f.compact()
 	f.entries = append(f.entries, e)
+	if e.portal != nil {
+		e.portal.inFlight++
+	}
 	return true, nil
 }
 
@@ -233,11 +236,14 @@ func (f *flight) popLocked() {
 	}
 }
 
-// release lets an entry be used again.
+// release lets an entry be used again that was pushed.
 func (f *flight) release(e *entry) {
-	*e = entry{queries: e.queries[:0]}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if e.portal != nil {
+		e.portal.inFlight--
+	}
+	*e = entry{queries: e.queries[:0]}
 	if len(f.free) < maxFree {
 		f.free = append(f.free, e)
 	}

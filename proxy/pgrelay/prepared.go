@@ -23,12 +23,15 @@ type statement struct {
 	sent  string                // what the server has prepared
 	batch uint64                // in which the client asked for its description last; the up pump's
 	shape atomic.Pointer[shape] // once told
+	last  *shape                // told of a portal last; the down pump's
 	made  atomic.Pointer[made]  // the columns made last: mostly the next portal wants the same
 }
 
-// made are columns that were prepared for one combination of formats.
+// made are columns that were prepared for one combination of formats, of a Bind or,
+// where shape is not nil, of the description of a portal.
 type made struct {
 	formats []int16
+	shape   *shape
 	columns *columns
 }
 
@@ -38,7 +41,7 @@ func statementOf(p *session.Prepared) *statement { return p.Wire.(*statement) }
 // A portal is what the relay keeps of a cursor.
 type portal struct {
 	prepared   *session.Prepared // of its query
-	formats    []int16           // of the result, from Bind; nil is all text
+	formats    []int16           // of the result, from Bind; none is all text
 	formatless bool              // only a description tells the formats
 	persons    session.Persons   // whom its parameters name
 	batch      uint64            // in which its description was asked for last; the up pump's
@@ -48,6 +51,42 @@ type portal struct {
 	columns   *columns       // prepared; the down pump's
 	confirmed bool           // what is released is certain to be what was planned; the down pump's
 	query     *session.Query // what has begun and is not complete; guarded by flight.mu
+	begun     *session.Query // what has begun last; the up pump's
+	inFlight  int            // entries that are not answered; guarded by flight.mu
+}
+
+// A nursery keeps the portals without a name that were made last, for the next
+// ones to be made of: most statements are executed by such a portal, which is
+// forgotten with the next Bind or at the end of its transaction. It is the up
+// pump's.
+type nursery struct{ portals [2]*portal }
+
+// portal returns one to fill in. A portal of before is made new when nothing speaks
+// of it any more: no name stands for it, or will, and no message in flight has to
+// do with it. Only names refer to a portal from outside of messages, and SQL has no
+// way to write the empty one.
+func (n *nursery) portal(u *up) *portal {
+	for i, b := range n.portals {
+		if b == nil {
+			n.portals[i] = new(portal)
+			return n.portals[i]
+		}
+		if b.landed(u.flight) && u.session.Forgotten(&b.named) {
+			if b.begun != nil && b.begun.Done() {
+				u.session.Spare(b.begun)
+			}
+			*b = portal{formats: b.formats[:0], persons: b.persons[:0]}
+			return b
+		}
+	}
+	return new(portal)
+}
+
+// landed says whether every message that has to do with a portal was answered.
+func (b *portal) landed(f *flight) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return b.inFlight == 0 && b.query == nil
 }
 
 // described says whether the columns are known by the time an Execute sent now is

@@ -100,6 +100,7 @@ type rig struct {
 	addr     string
 	database string
 	audit    *memory
+	record   session.Audit // what takes the place of audit, if anything does
 	policy   atomic.Pointer[masking.Policy]
 	server   *session.Server
 	catalogs session.Catalogs
@@ -176,10 +177,14 @@ func (r *rig) proxy(t testing.TB, change ...func(*Relay)) (*session.Server, stri
 	for _, c := range change {
 		c(relay)
 	}
+	var audit session.Audit = r.audit
+	if r.record != nil {
+		audit = r.record
+	}
 	server := &session.Server{Relay: relay, Options: session.Options{
 		Listener: "test", Protocol: "postgres", Address: r.Addr(),
 		Policy: r.policy.Load, Planner: rewrite.NewPlanner(pgsql.Dialect{}, 1<<20), Catalogs: r.catalogs,
-		Audit: r.audit, Log: zerolog.New(&r.log), Metrics: &r.metrics,
+		Audit: audit, Log: zerolog.New(&r.log), Metrics: &r.metrics,
 		Hasher: func() *auditlog.SubjectHasher { return auditlog.NewSubjectHasher(chain.Key{1}) },
 	}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

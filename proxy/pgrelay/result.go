@@ -16,6 +16,7 @@ type columns struct {
 	rewrite  pgwire.Rewrite        // of a row with these cells
 	masked   bool                  // some of them are masked
 	vouched  bool                  // for what is released: see [session.Prepared.Vouched]
+	foreseen bool                  // they are what was planned: where the server knew better, that is on record each time
 	subjects int64                 // how many columns identify a person
 	count    int64                 // of masked cells that were not counted yet
 	query    *session.Query        // whose rows these are
@@ -150,7 +151,7 @@ func (d *down) prepare(p *session.Prepared, i int, fields []pgwire.FieldDescript
 	if err != nil {
 		return nil, err
 	}
-	c := &columns{vouched: p.Vouched(i, d.origins)}
+	c := &columns{vouched: p.Vouched(i, d.origins), foreseen: p.Open() || i < p.Len() && p.Foreseen(i, masks)}
 	subjects := p.Subjects(i)
 	if masks == nil && !subjects {
 		return c, nil
@@ -187,22 +188,64 @@ func (d *down) rowDescription(e *entry) error {
 	case describeStatement:
 		statementOf(e.prepared).shape.Store(shapeOf(d.fields, false))
 	case describePortal:
-		e.portal.shape.Store(shapeOf(d.fields, true))
-		if !e.portal.formatless {
-			statementOf(e.prepared).shape.CompareAndSwap(nil, shapeOf(d.fields, false))
-		}
+		d.portalDescribed(e)
 	default:
-		if d.columns, err = d.prepare(e.prepared, e.at, d.fields, d.fieldFormat); err != nil {
+		if d.columns, err = d.queryColumns(e); err != nil {
 			return d.withhold(e, err)
 		}
 	}
 	return d.pass(e.probe)
 }
 
+// portalDescribed keeps what was told of a portal: the same as the last time, mostly.
+func (d *down) portalDescribed(e *entry) {
+	if e.portal.formatless {
+		e.portal.shape.Store(shapeOf(d.fields, true))
+		return
+	}
+	st := statementOf(e.prepared)
+	if st.last == nil || !st.last.tells(d.fields) {
+		st.last = shapeOf(d.fields, true)
+	}
+	e.portal.shape.Store(st.last)
+	if st.shape.Load() == nil {
+		st.shape.Store(shapeOf(d.fields, false))
+	}
+}
+
+// A seen is the result of a Query that was prepared last. It is the same again when
+// the same statement, judged in the same way, is described in the same words.
+type seen struct {
+	statement session.Identity
+	shape     *shape
+	columns   *columns
+}
+
+// queryColumns prepares the columns of a result of a Query.
+func (d *down) queryColumns(e *entry) (*columns, error) {
+	id, ok := e.prepared.Identity(e.at)
+	if ok && d.seen.shape != nil && d.seen.statement == id && d.seen.shape.tells(d.fields) {
+		d.confirmed = d.seen.columns.vouched
+		return d.seen.columns, nil
+	}
+	c, err := d.prepare(e.prepared, e.at, d.fields, d.fieldFormat)
+	if err != nil {
+		return nil, err
+	}
+	d.confirmed = c.vouched
+	if ok && c.foreseen {
+		d.seen = seen{id, shapeOf(d.fields, true), c}
+	}
+	return c, nil
+}
+
 // watched says whether the rows that answer an entry have to be looked at.
 func watched(e *entry) bool {
 	return e.prepared != nil && (!e.prepared.Open() || e.prepared.Subjects(e.at))
 }
+
+// format is that of a column.
+func (s *shape) format(column int) int16 { return s.fields[column].Format }
 
 func (d *down) fieldFormat(column int) int16 { return d.fields[column].Format }
 
@@ -215,6 +258,14 @@ func shapeOf(fields []pgwire.FieldDescription, formats bool) *shape {
 	return s
 }
 
+// tells says whether a RowDescription tells the same.
+func (s *shape) tells(fields []pgwire.FieldDescription) bool {
+	return slices.EqualFunc(s.fields, fields, func(a, b pgwire.FieldDescription) bool {
+		return a.TableOID == b.TableOID && a.Attribute == b.Attribute && a.TypeOID == b.TypeOID &&
+			a.TypeModifier == b.TypeModifier && a.TypeSize == b.TypeSize && a.Format == b.Format
+	})
+}
+
 // errNoColumns says that rows came before their description.
 var errNoColumns = errors.New("rows without a description")
 
@@ -224,7 +275,7 @@ func (d *down) columnsOf(e *entry) (*columns, error) {
 		if d.columns == nil {
 			return nil, errNoColumns
 		}
-		return d.columns, d.confirm(e.prepared, e.at, &d.columns.vouched)
+		return d.columns, d.confirm(e.prepared, e.at, &d.confirmed)
 	}
 	b := e.portal
 	if b.columns == nil {
@@ -250,24 +301,27 @@ func (d *down) confirm(p *session.Prepared, i int, certain *bool) error {
 // portalColumns prepares the columns of a portal: in the formats that its own
 // description told, or in those of its Bind.
 func (d *down) portalColumns(b *portal) (*columns, error) {
-	if s := b.shape.Load(); s != nil {
-		return d.prepare(b.prepared, 0, s.fields, func(column int) int16 { return s.fields[column].Format })
-	}
+	told := b.shape.Load()
 	if b.formatless {
-		return nil, errNoColumns
+		if told == nil {
+			return nil, errNoColumns
+		}
+		return d.prepare(b.prepared, 0, told.fields, told.format)
 	}
 	st := statementOf(b.prepared)
-	if m := st.made.Load(); m != nil && slices.Equal(m.formats, b.formats) {
+	if m := st.made.Load(); m != nil && m.shape == told && (told != nil || slices.Equal(m.formats, b.formats)) {
 		return m.columns, nil
 	}
-	s := st.shape.Load()
-	if s == nil {
-		return nil, errNoColumns
+	fields, format := told, told.format
+	if told == nil {
+		if fields = st.shape.Load(); fields == nil {
+			return nil, errNoColumns
+		}
+		format = (&pgwire.Bind{ResultFormats: b.formats}).ResultFormat
 	}
-	bind := pgwire.Bind{ResultFormats: b.formats}
-	c, err := d.prepare(b.prepared, 0, s.fields, bind.ResultFormat)
-	if err == nil {
-		st.made.Store(&made{b.formats, c})
+	c, err := d.prepare(b.prepared, 0, fields.fields, format)
+	if err == nil && c.foreseen {
+		st.made.Store(&made{slices.Clone(b.formats), told, c})
 	}
 	return c, err
 }

@@ -428,7 +428,7 @@ func (f *fakePlanner) Cached(scope rewrite.Scope, text string) ([]*rewrite.Plan,
 }
 
 // Literals implements session.Planner.
-func (f *fakePlanner) Literals(rewrite.Scope, string) []string { return nil }
+func (f *fakePlanner) AppendLiterals([]string, rewrite.Scope, string) []string { return nil }
 
 type fakeCatalog uint64
 

@@ -24,7 +24,7 @@ func (u *up) query(ctx context.Context, h pgwire.Header) error {
 	if err != nil {
 		return err
 	}
-	p, err := u.session.Prepare(ctx, string(text))
+	p, err := u.session.PrepareOnce(ctx, text)
 	if err != nil {
 		return u.refuse(query, err)
 	}

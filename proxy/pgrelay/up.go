@@ -26,6 +26,7 @@ type up struct {
 	queued   int    // messages sent since some of those in flight were waited for
 	parseMsg pgwire.Parse
 	bindMsg  pgwire.Bind
+	nursery  nursery
 	asked    int    // questions of ours so far
 	reserved string // the start of the names in them
 }

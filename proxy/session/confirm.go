@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"sqlveil/rewrite"
 )
@@ -108,7 +109,7 @@ func (b basis) under(s *Session, common rewrite.Catalog) *rewrite.Plan {
 			return nil
 		}
 	}
-	plans := s.options.Planner.Plan(scope, b.prepared.Text)
+	plans := s.options.Planner.Plan(scope, strings.Clone(b.prepared.Text)) // which may be of one time only
 	if b.index >= len(plans) {
 		return nil
 	}

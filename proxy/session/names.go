@@ -1,5 +1,7 @@
 package session
 
+import "slices"
+
 // A Portal is a cursor: one that SQL declared or, in PostgreSQL, one that a
 // Bind made. Both live in one namespace.
 type Portal struct {
@@ -124,6 +126,17 @@ func found[T any](v *T) (*T, Lookup) {
 		return nil, Unknown
 	}
 	return v, Known
+}
+
+// speakOf says whether a name stands for a portal, or will.
+func (n *names) speakOf(portal *Portal) bool {
+	for _, p := range n.portals {
+		if p == portal {
+			return true
+		}
+	}
+	q := &n.pending[PortalName]
+	return slices.ContainsFunc(q.changes[q.first:], func(p pending) bool { return p.Portal == portal })
 }
 
 // will notes a change that the message with this ticket makes if it succeeds.

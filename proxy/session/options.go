@@ -35,7 +35,7 @@ type Options struct {
 type Planner interface {
 	Plan(scope rewrite.Scope, text string) []*rewrite.Plan
 	Cached(scope rewrite.Scope, text string) ([]*rewrite.Plan, bool)
-	Literals(scope rewrite.Scope, text string) []string
+	AppendLiterals(dst []string, scope rewrite.Scope, text string) []string
 }
 
 // Catalogs tell what tables and functions a database has.

@@ -16,7 +16,8 @@ type Prepared struct {
 
 	scope *rewrite.Scope // nil: not planned, for a role that sees everything
 	plans []*rewrite.Plan
-	owned bool // plans is not shared with the planner
+	owned bool   // plans is not shared with the planner
+	text  []byte // the memory of Text, of one that is used again; see once.go
 
 	cursor *Portal // whose query this is, when SQL declared it
 

@@ -48,7 +48,8 @@ func (s *Session) NextMessage() { s.message++ }
 func (s *Session) Begin(p *Prepared, i int, how string, bound Persons) (*Query, error) {
 	q := s.fresh()
 	*q = Query{
-		plan: p.plans[i], begun: time.Now(), origin: s.origin.Load(), open: s.role.SeesAll(),
+		subjects: q.subjects[:0],
+		plan:     p.plans[i], begun: time.Now(), origin: s.origin.Load(), open: s.role.SeesAll(),
 		message: s.message, sub: i + 1, how: how, length: len(p.Text),
 	}
 	if err := s.recordBegin(q, p, bound); err != nil {

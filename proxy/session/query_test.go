@@ -54,7 +54,7 @@ func (p *planner) Plan(_ rewrite.Scope, text string) []*rewrite.Plan {
 	return []*rewrite.Plan{plan}
 }
 
-func (p *planner) Literals(rewrite.Scope, string) []string { return nil }
+func (p *planner) AppendLiterals([]string, rewrite.Scope, string) []string { return nil }
 
 func (p *planner) Cached(scope rewrite.Scope, text string) ([]*rewrite.Plan, bool) {
 	if strings.HasSuffix(text, "new") {

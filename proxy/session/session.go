@@ -35,23 +35,26 @@ type Session struct {
 	asked  *auditlog.SubjectHasher // the up side's, likewise
 
 	// What the up side knows of the meaning of names.
-	scope   *rewrite.Scope // nil before the first statement and when something in it changed
-	policy  *masking.Policy
-	role    *masking.Role
-	masked  atomic.Bool     // of role
-	catalog rewrite.Catalog // what the scope was made with
-	own     rewrite.Catalog // what this session alone sees, nil when that is what all see
-	around  Surroundings
-	message uint64 // number of the client's message, for the audit log
+	scope    *rewrite.Scope // nil before the first statement and when something in it changed
+	policy   *masking.Policy
+	role     *masking.Role
+	masked   atomic.Bool     // of role
+	catalog  rewrite.Catalog // what the scope was made with
+	own      rewrite.Catalog // what this session alone sees, nil when that is what all see
+	around   Surroundings
+	message  uint64   // number of the client's message, for the audit log
+	literals []string // of the statement that begins
+	literal  []byte   // one of them
 
-	mu     sync.Mutex // guards what follows, which both sides use
-	state  state
-	names  names
-	made   temporaries
-	spare  *Query // for the next Begin, nil for none
-	ticket uint64
-	stop   func() // the relay's way to end the session at the next occasion
-	ending bool
+	mu        sync.Mutex // guards what follows, which both sides use
+	state     state
+	names     names
+	made      temporaries
+	spare     *Query    // for the next Begin, nil for none
+	spareText *Prepared // for the next PrepareOnce, nil for none
+	ticket    uint64
+	stop      func() // the relay's way to end the session at the next occasion
+	ending    bool
 }
 
 // Surroundings is what the meaning of a text depends on besides the catalog.

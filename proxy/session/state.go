@@ -123,13 +123,14 @@ func (s *Session) scopeWith(common rewrite.Catalog) *rewrite.Scope {
 	}
 	s.catalog = common
 	if s.scope == nil {
-		s.scope = &rewrite.Scope{
+		scope := rewrite.Scope{
 			Role: s.role, Policy: s.policy, Database: s.caller.Database, User: s.caller.User,
 			SearchPath: s.around.Path, Mode: s.around.Mode, Catalog: common,
-		}
+		}.Seal()
 		if s.own != nil {
-			s.scope.Catalog = s.own
+			scope.Catalog = s.own
 		}
+		s.scope = &scope
 	}
 	return s.scope
 }
@@ -250,6 +251,14 @@ func (s *Session) portalLocked(name []byte) (*Portal, Lookup) {
 		return nil, Unknown
 	}
 	return p, lookup
+}
+
+// Forgotten says whether no name stands for a portal any more, nor will when what
+// is in flight succeeds.
+func (s *Session) Forgotten(p *Portal) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.names.speakOf(p)
 }
 
 // Will notes a change that a message makes if it succeeds, and returns the

@@ -72,21 +72,22 @@ func (s *Session) Bound(bound Persons, p *Prepared, parameter func(n int, column
 // and whom its parameters do.
 func (s *Session) namePersons(e *auditlog.Event, q *Query, p *Prepared, bound Persons) {
 	e.Subjects.Keys = append(e.Subjects.Keys, bound...)
-	var literals []string
+	s.literals = s.literals[:0]
 	for i := range q.plan.Persons {
 		person := &q.plan.Persons[i]
 		text := person.Constant.Text
 		if n := person.Constant.Nth; n > 0 {
-			if literals == nil && p.scope != nil {
-				literals = s.options.Planner.Literals(*p.scope, p.Text)
+			if len(s.literals) == 0 && p.scope != nil {
+				s.literals = s.options.Planner.AppendLiterals(s.literals, *p.scope, p.Text)
 			}
-			if n > len(literals) {
+			if n > len(s.literals) {
 				continue
 			}
-			text = literals[n-1]
+			text = s.literals[n-1]
 		}
 		if person.Constant.Param == 0 {
-			e.Subjects.Keys = s.person(e.Subjects.Keys, person.Class, []byte(text))
+			s.literal = append(s.literal[:0], text...)
+			e.Subjects.Keys = s.person(e.Subjects.Keys, person.Class, s.literal)
 		}
 	}
 	e.Subjects.Count = len(e.Subjects.Keys)

@@ -40,37 +40,33 @@ func fingerprint(normal string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Shape implements [rewrite.Shaper]: the text with ? for each literal. White
+// AppendShape implements [rewrite.Shaper]: the text with ? for each literal. White
 // space and comments stay, since columns are named after them.
-func (Dialect) Shape(scope rewrite.Scope, text string) (shape string, ok bool) {
+func (Dialect) AppendShape(b []byte, scope rewrite.Scope, text string) (shape []byte, ok bool) {
 	m := modeOf(scope.Mode, scope.Catalog.(*Catalog).Mode)
 	if !strings.HasPrefix(m.charset, "utf8") || strings.IndexByte(text, 0) >= 0 {
-		return "", false
+		return b, false
 	}
-	var b strings.Builder
-	b.Grow(len(text))
 	done := 0
 	l := lexer{text: text, mode: m}
 	for {
 		t := l.next()
 		switch t.kind {
 		case tokenEnd:
-			b.WriteString(text[done:])
-			return b.String(), true
+			return append(b, text[done:]...), true
 		case tokenBroken, tokenOdd, tokenSemicolon, tokenParam: // a ? of its own would look like a literal
-			return "", false
+			return b, false
 		case tokenString, tokenNumber:
-			b.WriteString(text[done:t.start])
-			b.WriteByte('?')
-			b.WriteString(kindMark(text[t.start]))
+			b = append(append(b, text[done:t.start]...), '?')
+			b = append(b, kindMark(text[t.start])...)
 			done = t.end
 		}
 	}
 }
 
-// Literals implements [rewrite.Shaper]: texts without their quotes, the rest as
+// AppendLiterals implements [rewrite.Shaper]: texts without their quotes, the rest as
 // it is written.
-func (Dialect) Literals(scope rewrite.Scope, text string) (found []string) {
+func (Dialect) AppendLiterals(found []string, scope rewrite.Scope, text string) []string {
 	m := modeOf(scope.Mode, scope.Catalog.(*Catalog).Mode)
 	l := lexer{text: text, mode: m}
 	for {

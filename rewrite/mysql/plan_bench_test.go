@@ -36,7 +36,7 @@ func BenchmarkAnalyse(b *testing.B) {
 		b.Run(c.name+"/shape", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				mysql.Dialect{}.Shape(scope, c.sql)
+				mysql.Dialect{}.AppendShape(nil, scope, c.sql)
 			}
 		})
 	}

@@ -22,12 +22,12 @@ func TestShape(t *testing.T) {
 		{"SELECT 'a", ""},
 		{"SELECT 1a", ""},
 	} {
-		if got, _ := (Dialect{}).Shape(scope, c.text); got != c.want {
+		if got, ok := (Dialect{}).AppendShape(nil, scope, c.text); ok != (c.want != "") || ok && string(got) != c.want {
 			t.Errorf("%q: got %q, want %q", c.text, got, c.want)
 		}
 	}
 	scope.Mode = "|gbk|8.0.36"
-	if _, ok := (Dialect{}).Shape(scope, "SELECT 1"); ok {
+	if _, ok := (Dialect{}).AppendShape(nil, scope, "SELECT 1"); ok {
 		t.Error("a text in GBK has a shape")
 	}
 }

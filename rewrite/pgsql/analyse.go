@@ -30,16 +30,18 @@ func (Dialect) Analyse(scope rewrite.Scope, text string) []*rewrite.Statement {
 	return out
 }
 
-// Shape implements [rewrite.Shaper].
-func (Dialect) Shape(scope rewrite.Scope, text string) (string, bool) {
+// AppendShape implements [rewrite.Shaper].
+func (Dialect) AppendShape(dst []byte, scope rewrite.Scope, text string) ([]byte, bool) {
 	if readable(scope.Mode, text) != nil {
-		return "", false
+		return dst, false
 	}
-	return shape(text)
+	return appendShape(dst, text)
 }
 
-// Literals implements [rewrite.Shaper].
-func (Dialect) Literals(_ rewrite.Scope, text string) []string { return literals(text) }
+// AppendLiterals implements [rewrite.Shaper].
+func (Dialect) AppendLiterals(dst []string, _ rewrite.Scope, text string) []string {
+	return appendLiterals(dst, text)
+}
 
 // A modeError says that a setting of the session makes a text mean something
 // else than what was read.

@@ -30,26 +30,25 @@ func normalise(text string) (normal string, ok bool) {
 	}
 }
 
-// shape is normalise for the plan cache. Where ? stands for a literal in the
+// appendShape is normalise for the plan cache. Where ? stands for a literal in the
 // log but may be an operator, here it is a byte that no statement can hold, and
-// then what decides the literal's type.
-func shape(text string) (string, bool) {
+// then what decides the literal's type. It appends to an empty slice.
+func appendShape(b []byte, text string) ([]byte, bool) {
 	if strings.IndexByte(text, 0) >= 0 {
-		return "", false
+		return b, false
 	}
-	b := make([]byte, 0, len(text))
 	l := lexer{text: text}
 	for end := 0; ; {
 		t := l.next()
 		switch t.kind {
 		case tokenEnd:
-			return string(b), true
+			return b, true
 		case tokenBroken:
-			return "", false
+			return b, false
 		case tokenWord:
 			const escapes = "uescape" // its literal decides what an identifier is
 			if t.end-t.start == len(escapes) && strings.EqualFold(text[t.start:t.end], escapes) {
-				return "", false
+				return b, false
 			}
 		}
 		b = appendToken(b, text, t, end)
@@ -61,9 +60,9 @@ func shape(text string) (string, bool) {
 	}
 }
 
-// literals returns the literals of a text: strings without their quotes, the rest
-// as it is written.
-func literals(text string) (found []string) {
+// appendLiterals appends the literals of a text: strings without their quotes, the
+// rest as it is written.
+func appendLiterals(found []string, text string) []string {
 	l := lexer{text: text}
 	for {
 		t := l.next()
