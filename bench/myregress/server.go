@@ -47,7 +47,7 @@ func (s *server) address() string { return net.JoinHostPort("127.0.0.1", strconv
 // startServer makes a server in vars and starts it.
 func startServer(ctx context.Context, d *distribution, vars string) (*server, error) {
 	s := &server{of: d, vars: vars}
-	for _, dir := range []string{s.data(), filepath.Join(vars, "log"), filepath.Join(vars, "tmp")} {
+	for _, dir := range []string{filepath.Join(vars, "log"), filepath.Join(vars, "tmp")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
@@ -60,16 +60,33 @@ func startServer(ctx context.Context, d *distribution, vars string) (*server, er
 		return nil, err
 	}
 	s.account = who.Username
-	if err := s.install(); err != nil {
-		return nil, fmt.Errorf("install: %w", err)
-	}
-	if err := s.start(ctx); err != nil {
+	if err := s.renew(ctx); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare: %w", err), s.stop())
-	}
 	return s, nil
+}
+
+// renew makes the server anew, with nothing in it, and starts it.
+func (s *server) renew(ctx context.Context) error {
+	if err := s.stop(); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(s.data()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.data(), 0o755); err != nil {
+		return err
+	}
+	if err := s.install(); err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	if err := s.prepare(ctx); err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	return nil
 }
 
 // install makes the data directory.
@@ -120,6 +137,13 @@ func (s *server) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	config := mysql.NewConfig()
+	config.User, config.Net, config.Addr, config.MultiStatements = "root", "unix", s.socket(), true
+	config.Logger = &mysql.NopLogger{}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return err
+	}
 	arguments := append([]string{
 		"--no-defaults", "--user=" + s.account, "--datadir=" + s.data(), "--tmpdir=" + filepath.Join(s.vars, "tmp"), "--socket=" + s.socket(),
 		"--pid-file=" + filepath.Join(s.vars, "pid"), "--port=" + strconv.Itoa(s.port), "--bind-address=127.0.0.1", "--server-id=1",
@@ -129,19 +153,11 @@ func (s *server) start(ctx context.Context) (err error) {
 	if s.cmd, err = s.of.start(s.data(), s.log(), "mariadbd", arguments...); err != nil {
 		return err
 	}
-	s.ended = make(chan struct{})
+	s.root, s.ended = sql.OpenDB(connector), make(chan struct{})
 	go func() {
 		defer close(s.ended)
 		_ = s.cmd.Wait() // why it ended is in its log
 	}()
-	config := mysql.NewConfig()
-	config.User, config.Net, config.Addr, config.MultiStatements = "root", "unix", s.socket(), true
-	config.Logger = &mysql.NopLogger{}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return err
-	}
-	s.root = sql.OpenDB(connector)
 	return s.ready(ctx)
 }
 
@@ -170,6 +186,7 @@ func (s *server) stop() error {
 	if s.ended == nil {
 		return nil
 	}
+	_ = s.root.Close() // a test may have ended the server
 	err := s.cmd.Process.Signal(syscall.SIGTERM)
 	if errors.Is(err, os.ErrProcessDone) {
 		err = nil

@@ -64,7 +64,7 @@ func (s *server) pairs(ctx context.Context, query string, into map[string]string
 func (s *server) reset(ctx context.Context) error {
 	select {
 	case <-s.ended:
-		if err := s.start(ctx); err != nil {
+		if err := errors.Join(s.stop(), s.start(ctx)); err != nil {
 			return err
 		}
 	default:
