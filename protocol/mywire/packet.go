@@ -87,11 +87,18 @@ func (c *Conn) part() error {
 	}
 	// A server that ends a session of its own accord does not know whose turn it is.
 	if h.Seq != c.seq && h.First != firstError {
-		return fmt.Errorf("%w: %d instead of %d", ErrSequence, h.Seq, c.seq)
+		return c.outOfOrder(h.Seq)
 	}
 	c.seq = h.Seq + 1
 	c.head, c.left, c.more = h, headerSize+h.Size, h.Size == maxPart
 	return nil
+}
+
+// outOfOrder is kept out of part, on whose stack idle sessions wait.
+//
+//go:noinline
+func (c *Conn) outOfOrder(got uint8) error {
+	return fmt.Errorf("%w: %d instead of %d", ErrSequence, got, c.seq)
 }
 
 // Body waits for the whole body of the current packet and returns it. It is

@@ -44,6 +44,8 @@ const defaultLoginTimeout = time.Minute
 // A conn is one session: both connections and what is known of them.
 type conn struct {
 	relay     *Relay
+	ctx       context.Context // ends with the session
+	stop      context.CancelFunc
 	session   *session.Session
 	client    *mywire.Conn
 	server    *mywire.Conn
@@ -72,34 +74,61 @@ type conn struct {
 	watch    watch // guarded by mu
 }
 
-// Serve implements [session.Relay].
+// Serve implements [session.Relay]. An idle session waits below it, on a stack that
+// the runtime halves as long as little of it is in use: so what the session's end
+// needs is kept in conn, and what only its start needs has returned by then.
 func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) error {
-	inner, stop := context.WithCancel(ctx)
-	defer stop()
-	c := &conn{relay: r, session: s, client: mywire.NewConn(protocol.NewConn(nc)), statements: make(map[uint32]*statement)}
-	c.client.Transport().WriteTimeout = r.WriteTimeout
-	defer c.client.Transport().Close()
-	unhook := context.AfterFunc(inner, func() { c.client.Transport().Close() })
-	defer unhook()
-	started, err := c.logIn(inner)
-	if c.server != nil {
-		defer c.server.Transport().Close()
-	}
-	if err != nil || !started {
+	c := r.newConn(ctx, nc, s)
+	defer c.close()
+	if started, err := c.start(); err != nil || !started {
 		return err
 	}
-	unhookServer := context.AfterFunc(inner, func() { c.server.Transport().Close() })
-	defer unhookServer()
+	return c.finish(c.contained(c.ctx))
+}
+
+func (r *Relay) newConn(ctx context.Context, nc net.Conn, s *session.Session) *conn {
+	c := &conn{relay: r, session: s, client: mywire.NewConn(protocol.NewConn(nc)), statements: make(map[uint32]*statement)}
+	c.ctx, c.stop = context.WithCancel(ctx)
+	c.client.Transport().WriteTimeout = r.WriteTimeout
+	return c
+}
+
+// close gives back what the session holds.
+func (c *conn) close() {
+	c.stop()
+	c.client.Transport().Close()
+	if c.server != nil {
+		c.server.Transport().Close()
+	}
+}
+
+// start logs the client in. It returns false when the session ended before that.
+func (c *conn) start() (started bool, err error) {
+	unhook := context.AfterFunc(c.ctx, func() { c.client.Transport().Close() })
+	started, err = c.logIn(c.ctx)
+	unhook()
+	if err != nil || !started {
+		return started, err
+	}
+	context.AfterFunc(c.ctx, func() {
+		c.client.Transport().Close()
+		c.server.Transport().Close()
+	})
 	c.client.Transport().FlushOnWait(c.server.Transport())
 	c.server.Transport().FlushOnWait(c.client.Transport())
-	s.Stop(c.shutDown)
-	r.threads.put(c.thread, s)
-	defer r.threads.remove(c.thread, s)
-	err = c.contained(inner)
+	c.session.Stop(c.shutDown)
+	c.relay.threads.put(c.thread, c.session)
+	return true, nil
+}
+
+// finish ends the records of what runs; err says why the session ended, unless the
+// client had left before or it was stopped from outside.
+func (c *conn) finish(err error) error {
+	defer c.relay.threads.remove(c.thread, c.session)
 	if c.endWatch() {
 		err = &session.EndError{Why: "client gone", Err: err}
 	}
-	if ctx.Err() != nil {
+	if c.ctx.Err() != nil {
 		err = &session.EndError{Why: "proxy stopped"}
 	}
 	c.abandon(session.Why(err))
@@ -162,30 +191,57 @@ func (c *conn) wait(waiting bool) bool {
 	return !c.stopping
 }
 
-// run deals with commands until either side leaves or the proxy stops.
+// run deals with commands until either side leaves or the proxy stops. It waits for
+// each, so it is kept small.
 func (c *conn) run(ctx context.Context) error {
 	for {
-		if err := c.client.Flush(); err != nil {
-			return &session.EndError{Why: "client gone", Err: err}
-		}
-		c.client.Restart()
-		if !c.wait(true) {
-			return c.terminated()
+		if err := c.ready(); err != nil {
+			return err
 		}
 		h, err := c.client.Next()
-		if !c.wait(false) {
-			return c.terminated()
-		}
-		if err != nil {
-			return c.clientLeft(err)
-		}
-		switch err := c.command(ctx, h); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return c.broken(err)
+		if err = c.turn(ctx, h, err); err != nil {
+			return notGoodbye(err)
 		}
 	}
+}
+
+// ready makes the session wait for a command.
+func (c *conn) ready() error {
+	if err := c.client.Flush(); err != nil {
+		return &session.EndError{Why: "client gone", Err: err}
+	}
+	c.client.Restart()
+	if !c.wait(true) {
+		return c.terminated()
+	}
+	return nil
+}
+
+// turn deals with a command, or with what there is in its place. An io.EOF is the
+// client's goodbye.
+func (c *conn) turn(ctx context.Context, h mywire.Header, err error) error {
+	if !c.wait(false) {
+		return c.terminated()
+	}
+	if err != nil {
+		return c.clientLeft(err)
+	}
+	switch err := c.command(ctx, h); {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case err == nil:
+		return nil
+	default:
+		return c.broken(err)
+	}
+}
+
+// notGoodbye makes nothing of the client's goodbye.
+func notGoodbye(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // clientLeft is the end of a session whose client sends nothing more, or nothing
