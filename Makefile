@@ -11,7 +11,9 @@
 #                copy: ten minutes for PostgreSQL and five for MariaDB, a table and a
 #                chart of each in bench/results; ENGINE=mariadb or postgresql for one alone
 # make bench-short   the same in five minutes, printed only
-# make micro     the benchmarks of single parts, with their allocations
+# make micro     the benchmarks of single parts: relay, plan, mask and audit, with
+#                their allocations, compared by benchstat with bench/results/micro.txt;
+#                make micro-baseline replaces that
 # make guard     instructions, allocations and system calls of a query and of a
 #                row, compared with bench/baseline.txt
 # make regress   PostgreSQL's own regression files, directly and through the proxy
@@ -35,6 +37,8 @@
 # make soak      sessions that come and go for SOAKTIME (10m), watching memory
 
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+MICRO       = go test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 ./bench
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    = 10s
 CANARIES    = 100000
@@ -45,7 +49,7 @@ KILLS       = 1000
 RECORDS     = 10000000
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro guard regress my-regress judge versions my-versions canary mycanary soak audit-soak clean
+.PHONY: build demo demo-mysql test lint ci race fuzz bench bench-short micro micro-baseline guard regress my-regress judge versions my-versions canary mycanary soak audit-soak clean
 
 build:
 	@.ci/install build
@@ -96,8 +100,14 @@ bench-short:
 	go run ./bench/load -engine "$(ENGINE)" -short
 
 micro:
-	@.ci/install test
-	go test -run '^$$' -bench . -benchmem ./...
+	@.ci/install bench
+	@mkdir -p .tools
+	$(MICRO) > .tools/micro.txt
+	go run $(BENCHSTAT) bench/results/micro.txt .tools/micro.txt
+
+micro-baseline:
+	@.ci/install bench
+	$(MICRO) > bench/results/micro.txt
 
 guard:
 	@.ci/install bench

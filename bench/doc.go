@@ -2,9 +2,8 @@
 //
 // The benchmarks of this package stand beside floors: what the same work costs
 // with nothing of ours in it. Read a figure as a ratio to its floor, since both
-// are taken in the same run on the same machine:
-//
-//	go test -run '^$' -bench . -count 6 ./bench | benchstat -
+// are taken in the same run on the same machine. "make micro" runs them and has
+// benchstat compare them with those of before, which bench/results/micro.txt keeps.
 //
 // Programs measure the whole, in front of servers that they start:
 //

@@ -84,7 +84,7 @@ func policy(b *testing.B) *masking.Policy {
 // BenchmarkPlan is a statement planned when nothing like it was seen before, and
 // when it was.
 func BenchmarkPlan(b *testing.B) {
-	scope := scope(b)
+	scope := scope(b).Seal()
 	for name, text := range texts {
 		planner := rewrite.NewPlanner(pgsql.Dialect{}, 1<<20)
 		if plans := planner.Plan(scope, text); plans[0].Refuse != nil {
@@ -154,6 +154,7 @@ func BenchmarkAudit(b *testing.B) {
 				Who:       auditlog.Who{Login: "analyst", Role: "analyst"},
 				Statement: auditlog.Statement{Command: "SELECT", Class: "READ", Fingerprint: "4685214b20b66838", Text: texts["join"]},
 			}
+			event.Origin = auditlog.AppendOrigin(nil, event) // as a session does when it starts
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := log.Append(event, durability == auditlog.Strict); err != nil {

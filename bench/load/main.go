@@ -12,7 +12,8 @@
 // With -soak it lets sessions come and go for that long instead, prints the
 // memory that the proxy holds, and fails when it keeps growing. With -guard it
 // counts instructions, allocations and system calls of a query and of a row, and
-// fails when there are more than a file says.
+// fails when there are more than a file says. With -part it measures one thing
+// alone.
 package main
 
 import (
@@ -23,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -33,6 +35,7 @@ type options struct {
 	duration time.Duration
 	sessions []int
 	growth   bool
+	part     string // the only one to measure, "" for all
 	soak     time.Duration
 }
 
@@ -50,6 +53,7 @@ func main() {
 	baseline := flag.String("guard", "", "count what a busy machine does not change, and compare with this file instead")
 	update := flag.Bool("update", false, "with -guard: replace the file")
 	which := flag.String("engine", "", "measure in front of this one alone: postgresql or mariadb")
+	part := flag.String("part", "", "measure this alone: "+strings.Join(partNames(), ", "))
 	floor := flag.String("floor", "", "be this floor: relay -listen to -target; for the program itself")
 	wire := flag.String("wire", "", "see -floor")
 	target := flag.String("target", "", "see -floor")
@@ -58,7 +62,7 @@ func main() {
 	if *brief {
 		o = short
 	}
-	o.soak = *length
+	o.soak, o.part = *length, *part
 	measured, err := chosen(*which)
 	switch {
 	case err != nil: // said below
@@ -113,10 +117,33 @@ func compare(ctx context.Context, e *engine, o options, out string) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *lab, options) error{r.measureIdle, r.measureSmall, r.measureLarge, r.measureLogins, r.measureGrowth} {
-		if err := step(ctx, l, o); err != nil {
+	for _, p := range parts {
+		if o.part != "" && o.part != p.name {
+			continue
+		}
+		if err := p.measure(r, ctx, l, o); err != nil {
 			return err
 		}
 	}
 	return r.write(out)
+}
+
+// parts are what is measured, in order.
+var parts = []struct {
+	name    string
+	measure func(r *report, ctx context.Context, l *lab, o options) error
+}{
+	{"idle", (*report).measureIdle},
+	{"small", (*report).measureSmall},
+	{"large", (*report).measureLarge},
+	{"logins", (*report).measureLogins},
+	{"rest", (*report).measureRest},
+	{"growth", (*report).measureGrowth},
+}
+
+func partNames() (names []string) {
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
 }

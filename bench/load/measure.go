@@ -13,7 +13,8 @@ type measurement struct {
 	seconds float64
 	cpu     float64         // seconds of the proxy
 	took    []time.Duration // each run, in order of length
-	peak    float64         // MiB that the proxy held at most
+	held    float64         // MiB that the proxy held before
+	peak    float64         // MiB that it held at most
 }
 
 func (m measurement) rate() float64 { return float64(m.units) / m.seconds }
@@ -21,6 +22,7 @@ func (m measurement) cost() float64 { return 1e6 * m.cpu / float64(m.units) } //
 func (m measurement) p50() float64  { return m.percentile(50) }
 func (m measurement) p99() float64  { return m.percentile(99) }
 func (m measurement) most() float64 { return m.peak }
+func (m measurement) rise() float64 { return m.peak - m.held }
 
 // percentile is a latency in milliseconds.
 func (m measurement) percentile(p int) float64 {
@@ -93,6 +95,9 @@ func logins(ctx context.Context, c contestant, clients int, length time.Duration
 // timed runs workers beside each other and accounts for what they report.
 func timed(c contestant, workers int, run func(i int, until time.Time, done func(units int, took time.Duration)) error, length time.Duration) (m measurement, err error) {
 	if err := resetPeak(c.process); err != nil {
+		return m, err
+	}
+	if m.held, err = residentOf(c.process, "VmRSS"); err != nil {
 		return m, err
 	}
 	before, err := cpuOf(c.process)

@@ -18,7 +18,8 @@ type report struct {
 	engine *engine
 	head   []string // what it was measured on
 	idle   []idle
-	small  []table // one for each work and number of sessions
+	rested map[string]float64 // MiB that each proxy held when all was over, by contestant
+	small  []table            // one for each work and number of sessions
 	large  []table
 	logins table
 	growth []growth
@@ -147,13 +148,8 @@ func (r *report) markdown() string {
 	b.WriteString(`
 Client, proxy and server share the machine. CPU is the processor time of the proxy process alone, user and system.
 "x" is the ratio to go-copy in the same round. Every statement through sqlveil is planned, masked and on record.
-
-| idle sessions | sessions | KiB each |
-|---|---:|---:|
 `)
-	for _, i := range r.idle {
-		fmt.Fprintf(&b, "| %s | %d | %.1f |\n", i.name, i.sessions, i.kib)
-	}
+	r.writeIdle(&b)
 	for _, t := range r.small {
 		t.write(&b, "CPU s / 1,000", 1e-3, false)
 	}
@@ -165,6 +161,29 @@ Client, proxy and server share the machine. CPU is the processor time of the pro
 		g.write(&b)
 	}
 	return b.String()
+}
+
+// writeIdle writes the table of idle sessions.
+func (r *report) writeIdle(b *strings.Builder) {
+	if len(r.idle) == 0 {
+		return
+	}
+	b.WriteString("\n| idle sessions: resident KiB each |")
+	for _, sessions := range idleSessions {
+		fmt.Fprintf(b, " %d |", sessions)
+	}
+	b.WriteString(" CPU ms/s | MiB at first | MiB in the end |\n|---|" + strings.Repeat("---:|", len(idleSessions)+3) + "\n")
+	for _, i := range r.idle {
+		fmt.Fprintf(b, "| %s |", i.name)
+		for _, kib := range i.each {
+			fmt.Fprintf(b, " %.1f |", kib)
+		}
+		fmt.Fprintf(b, " %.2f | %.0f |", i.cpu, i.start)
+		if held, ok := r.rested[i.name]; ok {
+			fmt.Fprintf(b, " %.0f", held)
+		}
+		b.WriteString(" |\n")
+	}
 }
 
 func plural(unit string) string {
@@ -181,7 +200,7 @@ func (t *table) write(b *strings.Builder, cost string, scale float64, rows bool)
 	}
 	last := "p50 ms | p99 ms"
 	if rows {
-		last = "CPU x go-mask | most MiB"
+		last = "CPU x go-mask | MiB more, of most"
 	}
 	fmt.Fprintf(b, "\n| %s, %d session(s) | %s | x | %s/s | x | %s |\n|---|---:|---:|---:|---:|---:|---:|\n", t.work.name, t.sessions, cost, plural(t.work.unit), last)
 	for _, name := range t.names {
@@ -198,7 +217,7 @@ func (t *table) write(b *strings.Builder, cost string, scale float64, rows bool)
 		case name == "direct":
 			b.WriteString(" | |\n")
 		default:
-			fmt.Fprintf(b, " %.2f | %.0f |\n", t.ratio(name, "go-mask", measurement.cost), t.median(name, measurement.most))
+			fmt.Fprintf(b, " %.2f | %.0f of %.0f |\n", t.ratio(name, "go-mask", measurement.cost), t.median(name, measurement.rise), t.median(name, measurement.most))
 		}
 	}
 }

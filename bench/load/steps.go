@@ -8,33 +8,91 @@ import (
 
 // An idle is the memory of sessions that do nothing.
 type idle struct {
-	name     string
-	sessions int
-	kib      float64 // each
+	name  string
+	start float64   // MiB of the proxy with one session
+	each  []float64 // KiB that each of idleSessions takes
+	cpu   float64   // milliseconds of the proxy in a second, all sessions being idle
 }
 
-// measureIdle opens sessions, lets each ask once, and looks at the proxy's memory.
+// idleSessions is how many sessions are idle at a time.
+var idleSessions = []int{1, 8, 64, 512}
+
+// rest is how long a proxy is left alone before its memory is looked at that may
+// give back what it took to log sessions in; breath is for the quick look.
+const (
+	rest   = 5 * time.Second
+	breath = time.Second
+)
+
+// measureIdle opens sessions that have prepared statements, and looks at the
+// memory of each proxy.
 func (r *report) measureIdle(ctx context.Context, l *lab, o options) error {
-	const sessions = 512
 	for _, c := range l.contestants {
 		if c.process == 0 || c.forRows {
 			continue
 		}
-		before, err := residentOf(c.process, "VmRSS")
-		if err != nil {
-			return err
-		}
-		conns, err := connect(ctx, c, sessions)
+		i, err := idleOf(ctx, c)
 		if err != nil {
 			return fmt.Errorf("idle, %s: %w", c.name, err)
 		}
-		time.Sleep(time.Second)
-		after, err := residentOf(c.process, "VmRSS")
-		leave(ctx, conns)
+		r.idle = append(r.idle, i)
+	}
+	return nil
+}
+
+// idleOf opens more and more sessions of one contestant, behind one that has been
+// there for what the first of all brings about.
+func idleOf(ctx context.Context, c contestant) (i idle, err error) {
+	i.name = c.name
+	first, err := connect(ctx, c, 1)
+	if err != nil {
+		return i, err
+	}
+	defer leave(ctx, first)
+	time.Sleep(rest)
+	if i.start, err = residentOf(c.process, "VmRSS"); err != nil {
+		return i, err
+	}
+	var conns []client
+	defer func() { leave(ctx, conns) }()
+	for _, sessions := range idleSessions {
+		more, err := connect(ctx, c, sessions-len(conns))
+		if err != nil {
+			return i, err
+		}
+		conns = append(conns, more...)
+		if time.Sleep(breath); sessions == idleSessions[len(idleSessions)-1] {
+			time.Sleep(rest)
+		}
+		held, err := residentOf(c.process, "VmRSS")
+		if err != nil {
+			return i, err
+		}
+		i.each = append(i.each, 1024*(held-i.start)/float64(sessions))
+	}
+	before, err := cpuOf(c.process)
+	if err != nil {
+		return i, err
+	}
+	time.Sleep(breath)
+	after, err := cpuOf(c.process)
+	i.cpu = 1e3 * (after - before) / breath.Seconds()
+	return i, err
+}
+
+// measureRest looks at the memory that each proxy keeps when all work is over.
+func (r *report) measureRest(_ context.Context, l *lab, _ options) error {
+	time.Sleep(rest)
+	r.rested = make(map[string]float64)
+	for _, c := range l.contestants {
+		if c.process == 0 {
+			continue
+		}
+		held, err := residentOf(c.process, "VmRSS")
 		if err != nil {
 			return err
 		}
-		r.idle = append(r.idle, idle{c.name, sessions, 1024 * (after - before) / sessions})
+		r.rested[c.name] = held
 	}
 	return nil
 }
