@@ -125,6 +125,9 @@ func (a *analysis) statement(in *input) *rewrite.Statement {
 		r.unknown(rewrite.Refusal{Code: code, Message: what, Hint: "Send the statements one by one, under another sql_mode."})
 	}
 	r.statement()
+	if len(r.replaceable) > 0 {
+		st.Instead = r.instead
+	}
 	st.Effect.Anywhere = anywhere.MatchString(a.raw)
 	a.after(r)
 	return st

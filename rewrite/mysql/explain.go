@@ -156,6 +156,7 @@ func (r *resolver) another(in *input) *resolver {
 		opaque(other.st, in.fault)
 	} else {
 		other.statement()
+		other.st.Instead = nil // what the server has is the text itself
 	}
 	return other
 }

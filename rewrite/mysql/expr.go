@@ -158,7 +158,12 @@ func (r *resolver) caseExpr(c *ast.CaseExpr, l *level) value {
 		} else {
 			r.within(r.where, "case", func() { r.condition(when.Expr, l) })
 		}
+		outer := r.unreached
+		if isFalse(when.Expr) && c.Value == nil && standsAlone(when.Result) {
+			r.unreached, r.st.LiteralFree = true, false
+		}
 		result := r.expr(when.Result, l).opaque()
+		r.unreached = outer
 		if i == 0 {
 			out = result
 		} else {

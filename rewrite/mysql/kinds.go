@@ -106,6 +106,9 @@ func (r *resolver) node(n ast.StmtNode, l *level) (columns []column, rows bool) 
 	switch s := n.(type) {
 	case *ast.SelectStmt:
 		r.kind("SELECT")
+		if l == nil && r.depth == 0 && r.program == nil && !s.Distinct {
+			r.toClient = s.Fields
+		}
 		return r.query(s, l), true
 	case *ast.SetOprStmt:
 		r.kind("SELECT")

@@ -146,6 +146,11 @@ type resolver struct {
 	anonymous bool     // that is a block of the caller's own
 	around    []string // routines being resolved, from the outermost
 
+	failing     []*rewrite.TableColumn // what expressions may fail over, as often as they do
+	unreached   bool                   // what is being resolved is never worked out
+	replaceable []replacement          // expressions of the select list that may give way
+	toClient    *ast.FieldList         // what the client gets, of a statement that may be sent in other words
+
 	newSchema *string // what USE makes the current database
 	newMode   *mode   // what SET makes the mode; nil when it does not
 	moves     bool    // changes the mode in a way that cannot be foreseen
@@ -178,6 +183,12 @@ func (r *resolver) recordAll(columns []*rewrite.TableColumn, u rewrite.Use) {
 // fallible records that an expression over v can raise an error or a warning, or
 // be NULL, depending on v's value.
 func (r *resolver) fallible(v value) {
+	if r.unreached {
+		return
+	}
+	for s := range v.Sources {
+		r.failing = append(r.failing, s.Column)
+	}
 	r.use(v, rewrite.ClauseFallible)
 }
 

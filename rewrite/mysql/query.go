@@ -104,6 +104,7 @@ func (r *resolver) fields(list *ast.FieldList, l *level) []column {
 			continue
 		}
 		l.aliases = columns
+		before := len(r.failing)
 		c := column{name: f.AsName.O, value: r.expr(f.Expr, l)}
 		if r.checkName(c.name); c.name == "" {
 			c.name, c.guess = r.fieldName(f)
@@ -111,6 +112,9 @@ func (r *resolver) fields(list *ast.FieldList, l *level) []column {
 			r.st.LiteralFree = false
 		}
 		columns = append(columns, c)
+		if list == r.toClient {
+			r.mayBeReplaced(f, c, r.failing[before:])
+		}
 	}
 	return columns
 }

@@ -98,6 +98,9 @@ func describe(plans []*rewrite.Plan) string {
 				lines = append(lines, fmt.Sprintf("  %s in %s", o.Column, o.In))
 			}
 		}
+		if p.SQL != "" {
+			lines = append(lines, "  sent: "+p.SQL)
+		}
 		for _, g := range p.Guards {
 			lines = append(lines, fmt.Sprintf("  parameter %d guarded for %s", g.Param, g.Column))
 		}
