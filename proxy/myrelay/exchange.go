@@ -286,7 +286,7 @@ func (c *conn) query(ctx context.Context, h mywire.Header) error {
 	if err := q.Decode(body, c.agreed); err != nil {
 		return &commandError{err}
 	}
-	p, err := c.session.Prepare(ctx, string(q.Text))
+	p, err := c.session.PrepareOnce(ctx, q.Text)
 	if err == nil {
 		err = c.clear(p)
 	}
@@ -306,7 +306,11 @@ func (c *conn) query(ctx context.Context, h mywire.Header) error {
 	} else if err := c.send(); err != nil {
 		return err
 	}
-	return c.answered(a)
+	if err := c.answered(a); err != nil {
+		return err
+	}
+	c.session.SpareText(p)
+	return nil
 }
 
 // clear refuses a text of which nobody could tell which statement a result

@@ -10,8 +10,8 @@ import (
 // leaves is not noticed. A lookout looks after it: when the client has left, what runs
 // is ended at the server and the session with it.
 const (
-	// lookout is how long a command takes before the client is looked after, and how
-	// often.
+	// lookout is how long a command takes at least before the client is looked after,
+	// and twice that at most; and how often it is.
 	lookout = time.Second
 
 	// killTimeout bounds the ending of what runs at the server.
@@ -21,28 +21,34 @@ const (
 // A watch is the lookout of one session. Its fields are guarded by the mutex of conn.
 type watch struct {
 	timer   *time.Timer
+	set     bool           // the timer will fire: it is not stopped between commands
+	turn    uint64         // number of the command
+	seen    uint64         // number of the command when the timer fired last
 	over    bool           // the session has ended
 	left    bool           // the client has left
 	looking sync.WaitGroup // who ends what runs
 }
 
-// lookAfter begins or ends the looking out. It is called with mu held.
-func (c *conn) lookAfter(working bool) {
+// lookAfter sees to it that the lookout has its turn. It is called with mu held.
+func (c *conn) lookAfter() {
+	c.watch.turn++
 	switch {
-	case !working && c.watch.timer != nil:
-		c.watch.timer.Stop()
-	case working && c.watch.timer == nil:
+	case c.watch.set:
+		return
+	case c.watch.timer == nil:
 		c.watch.timer = time.AfterFunc(lookout, c.look)
-	case working:
+	default:
 		c.watch.timer.Reset(lookout)
 	}
+	c.watch.set = true
 }
 
 // look is the lookout's turn.
 func (c *conn) look() {
 	c.mu.Lock()
 	working := !c.waiting && !c.watch.over
-	left := working && c.client.Transport().PeerLeft()
+	left := working && c.watch.seen == c.watch.turn && c.client.Transport().PeerLeft()
+	c.watch.seen, c.watch.set = c.watch.turn, working && !left
 	switch {
 	case left:
 		c.watch.left = true
@@ -76,7 +82,9 @@ func (c *conn) endAtServer() {
 func (c *conn) endWatch() (left bool) {
 	c.mu.Lock()
 	c.watch.over = true
-	c.lookAfter(false)
+	if c.watch.timer != nil {
+		c.watch.timer.Stop()
+	}
 	left = c.watch.left
 	c.mu.Unlock()
 	c.watch.looking.Wait()

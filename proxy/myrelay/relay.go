@@ -187,7 +187,9 @@ func (c *conn) wait(waiting bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = waiting
-	c.lookAfter(!waiting)
+	if !waiting {
+		c.lookAfter()
+	}
 	return !c.stopping
 }
 
