@@ -331,8 +331,9 @@ func IsProgress(body []byte, agreed Capabilities) bool {
 	return agreed.Has(CapMariaDBProgress) && c.Uint8() == firstError && c.Uint16LE() == codeProgress && c.Err() == nil
 }
 
-// maxColumns is more than any server returns.
-const maxColumns = 1 << 16
+// maxColumns is as many as a text of 8 MiB can ask for. Only in tables do servers count
+// columns by 16 bits.
+const maxColumns = 1 << 22
 
 // DecodeLocalFile returns the name of the client's file that the server wants.
 func DecodeLocalFile(body []byte) ([]byte, error) {
