@@ -20,8 +20,10 @@ var numbers = map[string]number{
 	session.StateInvalidAuthorization:  {mywire.CodeAccessDenied, "28000"},
 	session.StateFeatureNotSupported:   {1615, "HY000"}, // to be prepared again
 	session.StateTooManyConnections:    {mywire.CodeTooManyConnections, "08004"},
-	"26000":                            {1243, "HY000"}, // no such prepared statement
-	"34000":                            {1324, "42000"}, // no such cursor
+	session.StateOutOfMemory:           {1461, "42000"},                // too many prepared statements
+	session.StateTooLarge:              {mywire.CodeTooLarge, "08S01"}, // a packet
+	"26000":                            {1243, "HY000"},                // no such prepared statement
+	"34000":                            {1324, "42000"},                // no such cursor
 	"42601":                            {1064, "42000"},
 	"42000":                            {1064, "42000"},
 	"42S02":                            {1146, "42S02"},

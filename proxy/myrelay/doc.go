@@ -21,6 +21,7 @@
 //	result.go      columns and rows
 //	outs.go        what a procedure puts into parameters
 //	prepared.go    COM_STMT_*
+//	held.go        what a client can make the relay keep
 //	kill.go        whom a KILL meets
 //	left.go        clients that leave while a statement runs
 //	malformed.go   commands that are none

@@ -93,7 +93,7 @@ func (c *conn) dispatch(ctx context.Context, h mywire.Header) error {
 	case mywire.ComStmtPrepare:
 		return c.prepare(ctx, h)
 	case mywire.ComStmtExecute, mywire.ComStmtBulkExecute:
-		return c.execute(ctx, command)
+		return c.execute(ctx, command, h)
 	case mywire.ComStmtFetch:
 		return c.fetch()
 	case mywire.ComStmtSendLongData:
@@ -448,11 +448,7 @@ func (c *conn) resetConnection() error {
 		return err
 	}
 	if mywire.ReplyOf(h) == mywire.ReplyOK {
-		for _, st := range c.statements {
-			c.closeCursor(st, "closed")
-		}
-		clear(c.statements)
-		c.last = nil
+		c.dropAll()
 		c.session.TransactionOver()
 		c.session.Reset()
 	}
@@ -471,11 +467,7 @@ func (c *conn) changeUser() error {
 	if err != nil {
 		return &commandError{err}
 	}
-	for _, st := range c.statements {
-		c.closeCursor(st, "closed")
-	}
-	clear(c.statements)
-	c.last = nil
+	c.dropAll()
 	if err := c.send(); err != nil {
 		return err
 	}

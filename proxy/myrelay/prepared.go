@@ -18,7 +18,9 @@ type statement struct {
 	planned  bool
 	params   int
 	execute  mywire.Execute
-	long     map[uint16][]byte // guarded parameters that came in pieces
+	long     map[uint16][]byte // parameters that came in pieces
+	lost     bool              // and not all of them were kept
+	size     int               // about what it takes in memory
 	heard    words             // the columns of its result, where the server need not describe them again
 
 	described *described // its last result, nil for none
@@ -26,9 +28,6 @@ type statement struct {
 	columns *columns       // of the open cursor
 	running *session.Query // the execution whose cursor is open
 }
-
-// maxLong is how much of a guarded parameter is looked at.
-const maxLong = 64 << 10
 
 // lastStatement is how MariaDB's clients name the statement prepared last, whose
 // number they do not know yet.
@@ -53,6 +52,9 @@ func (c *conn) closeCursor(st *statement, why string) {
 // prepare deals with COM_STMT_PREPARE.
 func (c *conn) prepare(ctx context.Context, h mywire.Header) error {
 	c.last = nil
+	if err := c.full(); err != nil {
+		return c.refuse(err)
+	}
 	if h.Size > maxText {
 		if c.session.Masked() {
 			return c.refuse(c.session.RefuseMessage(session.TooLong(h.Size, maxText)))
@@ -128,8 +130,7 @@ func (c *conn) prepared(st *statement) error {
 		return err
 	}
 	st.id, st.params = made.Statement, int(made.Parameters)
-	c.statements[st.id] = st
-	c.last = st
+	c.hold(st)
 	return nil
 }
 
@@ -153,10 +154,10 @@ func (c *conn) preparedColumns(n int, heard *words) error {
 
 // execute deals with COM_STMT_EXECUTE and with COM_STMT_BULK_EXECUTE, which
 // executes a statement once for each of several rows of parameters.
-func (c *conn) execute(ctx context.Context, command mywire.Command) error {
-	body, err := c.client.Body(maxPacket)
+func (c *conn) execute(ctx context.Context, command mywire.Command, h mywire.Header) error {
+	body, err := c.executeBody(h)
 	if err != nil {
-		return err
+		return c.refuse(err)
 	}
 	in := protocol.Over(body)
 	in.Uint8()
@@ -183,8 +184,7 @@ func (c *conn) execute(ctx context.Context, command mywire.Command) error {
 	if err != nil {
 		return c.refuse(err)
 	}
-	st.long = nil
-	st.execute.Reset()
+	c.dropLong(st)
 	a, err := c.begin(p, session.Extended, bound)
 	if err != nil {
 		return c.refuse(err)
@@ -267,7 +267,7 @@ func (st *statement) guarded(g *session.Guard, row []mywire.Parameter) *session.
 		return nil
 	}
 	parameter := row[g.Param-1]
-	text, ok := st.long[uint16(g.Param-1)]
+	text, ok := st.longText(g.Param - 1)
 	if !parameter.Long {
 		if parameter.Null {
 			return nil
@@ -309,8 +309,7 @@ func (st *statement) text(row []mywire.Parameter, n int) ([]byte, bool) {
 		return nil, false
 	}
 	if row[n-1].Long {
-		text, ok := st.long[uint16(n-1)]
-		return text, ok
+		return st.longText(n - 1)
 	}
 	return row[n-1].AppendText(nil)
 }
@@ -436,13 +435,7 @@ func (c *conn) longData() error {
 		return &commandError{err}
 	}
 	if st := c.find(piece.Statement); st != nil {
-		st.execute.SetLong(piece.Parameter, st.params)
-		if st.long == nil {
-			st.long = make(map[uint16][]byte)
-		}
-		if kept := st.long[piece.Parameter]; len(kept) < maxLong {
-			st.long[piece.Parameter] = append(kept, piece.Data[:min(len(piece.Data), maxLong-len(kept))]...)
-		}
+		c.keepLong(st, piece)
 	}
 	return c.send()
 }
@@ -458,11 +451,7 @@ func (c *conn) closeStatement() error {
 		return &commandError{err}
 	}
 	if st := c.find(id); st != nil {
-		c.closeCursor(st, "closed")
-		delete(c.statements, st.id)
-		if c.last == st {
-			c.last = nil
-		}
+		c.drop(st)
 	}
 	return c.send()
 }
@@ -479,8 +468,7 @@ func (c *conn) resetStatement() error {
 	}
 	if st := c.find(id); st != nil {
 		c.closeCursor(st, "closed")
-		st.execute.Reset()
-		st.long = nil
+		c.dropLong(st)
 	}
 	return c.passed()
 }

@@ -57,6 +57,8 @@ type conn struct {
 
 	statements map[uint32]*statement
 	last       *statement // prepared last
+	held       int        // what the statements take in memory
+	longHeld   int        // bytes of parameters that came in pieces
 	asked      *mywire.Error
 	status     mywire.Status    // what the server told last
 	withheld   bool             // the warnings of the last result may tell of protected values

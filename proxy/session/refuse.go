@@ -26,6 +26,8 @@ const (
 	StateFeatureNotSupported   = "0A000"
 	StateAdminShutdown         = "57P01"
 	StateTooManyConnections    = "53300"
+	StateOutOfMemory           = "53200"
+	StateTooLarge              = "54000"
 	StateInternalError         = "XX000"
 )
 
@@ -129,6 +131,22 @@ func TooLong(size, most int) *Refusal {
 	return &Refusal{
 		Code:    rewrite.CodeTooComplex,
 		Message: fmt.Sprintf("the statement is too long: %d bytes, %d are allowed to roles with masks", size, most),
+	}
+}
+
+// TooLarge refuses a message whose parameters cannot be looked at for their size.
+func TooLarge(most int) *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeTooComplex, SQLState: StateTooLarge,
+		Message: fmt.Sprintf("sqlveil: a message of more than %d bytes is not looked into (%s)", most, rewrite.CodeTooComplex),
+	}
+}
+
+// TooManyStatements refuses to keep one more prepared statement.
+func TooManyStatements() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeTooComplex, SQLState: StateOutOfMemory,
+		Message: "sqlveil: the prepared statements of this session take too much memory: close some (" + rewrite.CodeTooComplex + ")",
 	}
 }
 
