@@ -66,8 +66,10 @@ func (p *Prepared) Vouched(i int, origins []Origin) bool {
 	return true
 }
 
+// vouched does so for one column. MySQL names a view where MariaDB names the table
+// behind it: that says nothing of what the view means by now.
 func vouched(sources []*rewrite.TableColumn, origin Origin) bool {
-	named := func(c *rewrite.TableColumn) bool { return c.Rel == origin.Rel && c.Att == origin.Att }
+	named := func(c *rewrite.TableColumn) bool { return !c.View && c.Rel == origin.Rel && c.Att == origin.Att }
 	switch {
 	case slices.ContainsFunc(sources, named):
 		return true

@@ -10,6 +10,7 @@ import (
 func TestVouched(t *testing.T) {
 	column := &rewrite.TableColumn{Rel: 7, Att: 2}
 	system := &rewrite.TableColumn{Rel: 3, Att: 1, System: true}
+	view := &rewrite.TableColumn{Rel: 9, Att: 1, View: true}
 	output := func(mask masking.Mask, sources ...*rewrite.TableColumn) *rewrite.Plan {
 		return &rewrite.Plan{Outputs: []rewrite.Output{{Mask: mask, Sources: sources}}}
 	}
@@ -21,6 +22,7 @@ func TestVouched(t *testing.T) {
 	}{
 		{"the column that was planned", output(nil, column), Origin{7, 2}, true},
 		{"another column", output(nil, column), Origin{7, 3}, false},
+		{"a view's column, which the server names in place of the table's", output(nil, column, view), Origin{9, 1}, false},
 		{"an expression", output(nil, column), Origin{}, false},
 		{"a masked expression", output(masking.Withheld, column), Origin{}, true},
 		{"a constant", output(nil), Origin{}, true},
