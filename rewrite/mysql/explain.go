@@ -68,7 +68,10 @@ func (r *resolver) explained(at int, analyze bool, format, extra string) []colum
 		r.program.why = "it explains a statement"
 		return nil
 	}
-	inner := r.inner(r.in.part(at, len(r.in.tokens)))
+	r.explains = true
+	other := r.another(r.in.part(at, len(r.in.tokens)))
+	inner := other.st
+	r.st.Effect.ReadsPath = r.st.Effect.ReadsPath || inner.Effect.ReadsPath
 	r.st.Query = inner
 	r.st.Inert = !analyze
 	if analyze {
@@ -78,9 +81,9 @@ func (r *resolver) explained(at int, analyze bool, format, extra string) []colum
 	}
 	r.st.Effect.Explain = true
 	r.kind("EXPLAIN")
-	columns := r.planColumns(explainColumns(r.mode, analyze, format, extra), inner)
+	columns := r.planColumns(explainColumns(r.mode, analyze, format, extra), other)
 	if r.mode.flavour == flavourMySQL && len(columns) > 1 && format == "" {
-		tree := r.planColumns(words("EXPLAIN"), inner) // as @@explain_format has it by default in MySQL 9.7
+		tree := r.planColumns(words("EXPLAIN"), other) // as @@explain_format has it by default in MySQL 9.7
 		r.st.Results = []int{len(columns), len(tree)}
 		columns = append(columns, tree...)
 	}
@@ -88,20 +91,27 @@ func (r *resolver) explained(at int, analyze bool, format, extra string) []colum
 }
 
 // planColumns are the columns with these names of the plan of a statement.
-func (r *resolver) planColumns(names []string, of *rewrite.Statement) []column {
+func (r *resolver) planColumns(names []string, of *resolver) []column {
 	columns := (&showing{columns: names}).result(r.mode, false)
 	if len(columns) == 1 {
-		columns[0].value = conditions(of)
+		columns[0].value = of.conditions()
 	}
 	return columns
 }
 
 // conditions is what a plan in JSON or as a tree shows: conditions with the
-// values of columns put in that the server has read already.
-func conditions(st *rewrite.Statement) value {
+// values of columns put in that the server has read already. MySQL shows in the
+// same way what is selected anywhere in the statement, and from 9 on all of it.
+func (r *resolver) conditions() value {
 	var out value
-	for _, u := range st.Uses {
+	for _, u := range r.st.Uses {
 		out = derived(out, value{Value: rewrite.Of(u.Column)})
+	}
+	if r.mode.flavour == flavourMySQL {
+		out = derived(out, r.selects)
+		for _, f := range r.st.Flows {
+			out = derived(out, value{Value: f.Value})
+		}
 	}
 	return out.of(typeText)
 }
@@ -132,7 +142,7 @@ func explainColumns(m *mode, analyze bool, format, extra string) []string {
 		}
 		return words("id,select_type,table,type,possible_keys,key,key_len,ref,rows,Extra")
 	}
-	if analyze || format != "" && format != "TRADITIONAL" {
+	if analyze || format != "" && format != "TRADITIONAL" && format != "TRADITIONAL_STRICT" {
 		return words("EXPLAIN")
 	}
 	return words("id,select_type,table,partitions,type,possible_keys,key,key_len,ref,rows,filtered,Extra")
@@ -150,7 +160,7 @@ func (r *resolver) another(in *input) *resolver {
 	normal := normalise(in.raw, in.tokens)
 	other := &resolver{
 		catalog: r.catalog, scope: r.scope, mode: in.mode, in: in, base: in.start, schema: r.schema, unsure: r.unsure, around: r.around,
-		st: &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal)},
+		st: &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal)}, explains: r.explains,
 	}
 	if in.fault != nil {
 		opaque(other.st, in.fault)

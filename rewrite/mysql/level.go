@@ -151,6 +151,9 @@ type resolver struct {
 	replaceable []replacement          // expressions of the select list that may give way
 	toClient    *ast.FieldList         // what the client gets, of a statement that may be sent in other words
 
+	explains bool  // EXPLAIN is to show the statement's plan
+	selects  value // what its queries select then, those of its subqueries and views too
+
 	newSchema *string // what USE makes the current database
 	newMode   *mode   // what SET makes the mode; nil when it does not
 	moves     bool    // changes the mode in a way that cannot be foreseen

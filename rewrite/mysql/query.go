@@ -116,6 +116,9 @@ func (r *resolver) fields(list *ast.FieldList, l *level) []column {
 			r.mayBeReplaced(f, c, r.failing[before:])
 		}
 	}
+	if r.explains {
+		r.selects = derived(r.selects, rowOf(columns))
+	}
 	return columns
 }
 
