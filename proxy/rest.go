@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -10,9 +11,13 @@ import (
 // Sizes are in bytes.
 const (
 	restEvery  = 2 * time.Second
-	restless   = 128 << 10 // allocated in that time: somebody is at work
+	restless   = 256 << 10 // allocated in that time: somebody is at work
 	worthwhile = 4 << 20   // allocated since the last time that memory was given back
 )
+
+// halvings are collections before the one that gives memory back: each halves a
+// stack that grew, and the second empties the pools of what the first let go.
+const halvings = 2
 
 // giveMemoryBack gives what a busy hour took back to the system once there is
 // rest, until ctx ends. The runtime alone would collect minutes later, when it may
@@ -29,6 +34,9 @@ func giveMemoryBack(ctx context.Context) {
 		case <-tick.C:
 			metrics.Read(sample)
 			if r.due(sample[0].Value.Uint64()) {
+				for range halvings {
+					runtime.GC()
+				}
 				debug.FreeOSMemory()
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -136,11 +137,20 @@ func (u *unpacked) Close() error {
 	return u.file.Close()
 }
 
+// readers are kept for their memory: whoever follows the log calls Lines every
+// second.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 256<<10) }}
+
 // Lines reads lines from r and calls f with each, without its line end, and
 // with its number from 1. The line is valid during the call. A last line
 // without a line end gives ErrTorn, after f has seen all before it.
 func Lines(r io.Reader, f func(number int, line []byte) error) error {
-	in := bufio.NewReaderSize(r, 256<<10)
+	in := readers.Get().(*bufio.Reader)
+	in.Reset(r)
+	defer func() {
+		in.Reset(nil)
+		readers.Put(in)
+	}()
 	var long []byte
 	for number := 1; ; number++ {
 		line, err := in.ReadSlice('\n')
