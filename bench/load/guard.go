@@ -38,8 +38,8 @@ var countedPostgres = []counted{
 	{"query, simple", 3000, onPostgres(simpleQuery)},
 	{"query, extended", 3000, onPostgres(extendedQuery)},
 	{"query, prepared", 3000, onPostgres(preparedQuery)},
-	{"row, text", 1, onPostgres(rowsOf("SELECT * FROM customers LIMIT 100000"))},
-	{"row, COPY", 1, onPostgres(copyOf("COPY (SELECT * FROM customers LIMIT 100000) TO STDOUT"))},
+	{"row, text", 3, onPostgres(rowsOf("SELECT * FROM customers LIMIT 100000"))},
+	{"row, COPY", 3, onPostgres(copyOf("COPY (SELECT * FROM customers LIMIT 100000) TO STDOUT"))},
 }
 
 // rowsOf reads the result of a query.

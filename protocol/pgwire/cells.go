@@ -67,7 +67,11 @@ func (c *Cells) Rewrite(dst, body []byte) ([]byte, error) {
 		if uint(size) > uint(len(body)-at) { // or negative
 			return dst, errCutOff
 		}
-		dst = append(dst, body[kept:at]...) // with a length that is written over
+		if kept == at-lengthSize { // the column before it is masked too
+			dst = append(dst, 0, 0, 0, 0)
+		} else {
+			dst = append(dst, body[kept:at]...) // with a length that is written over
+		}
 		kept = at + size
 		dst = appendInPlace(dst, body[at:kept:kept], step.column)
 		at = kept
