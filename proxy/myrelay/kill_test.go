@@ -88,6 +88,7 @@ func TestClientLeaves(t *testing.T) {
 		"in vain": func(context.Context, uint32) error { return context.DeadlineExceeded },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, func(relay *Relay) { relay.Kill = kill })
 			victim, thread := r.sleeping("analyst")
 			victim.nc.Close()
