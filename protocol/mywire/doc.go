@@ -51,6 +51,7 @@
 //	reply.go       what a first byte means, OK, ERR, EOF
 //	column.go      the description of a column
 //	row.go         rows of both kinds, with other cells
+//	rewrite.go     the rows of a buffer in one run
 //	types.go       the types of columns, and what their values mean
 //	value.go       Codec: cell to text and back; temporal.go dates and times
 //	cell.go        Cell: a mask for the cells of one column

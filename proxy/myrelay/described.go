@@ -93,7 +93,7 @@ func (c *conn) keep(a *answer, of *columns) {
 	d := &described{id, a.binary, c.heard.clone(), c.told.clone(), of}
 	switch {
 	case a.of != nil:
-		a.of.described = d
+		c.holdDescribed(a.of, d)
 	case a.binary: // of a statement that is not known
 	default:
 		if len(c.described) == mostDescribed {

@@ -40,3 +40,25 @@ func TestResultsThatComeAgain(t *testing.T) {
 		}
 	}
 }
+
+// What was made of the results of statements is kept while there is room, and counts.
+func TestDescribedIsBounded(t *testing.T) {
+	d := &described{heard: words{make([]byte, maxWords), make([]int, 4)}}
+	c := &conn{statements: make(map[uint32]*statement)}
+	var all []*statement
+	for range 2 * maxHeld / d.size() {
+		st := new(statement)
+		c.holdDescribed(st, d)
+		c.holdDescribed(st, d) // in place of itself
+		all = append(all, st)
+	}
+	if c.held > maxHeld/2 || c.held < maxHeld/2-d.size() || all[0].described == nil || all[len(all)-1].described != nil {
+		t.Errorf("%d bytes of %d are held", c.held, maxHeld)
+	}
+	for _, st := range all {
+		c.drop(st)
+	}
+	if c.held != 0 {
+		t.Errorf("%d bytes are held of nothing", c.held)
+	}
+}

@@ -19,6 +19,7 @@
 //	fieldlist.go   COM_FIELD_LIST
 //	counts.go      what a statement says of the rows that it wrote
 //	result.go      columns and rows
+//	described.go   descriptions of columns, and what was made of them before
 //	outs.go        what a procedure puts into parameters
 //	prepared.go    COM_STMT_*
 //	held.go        what a client can make the relay keep

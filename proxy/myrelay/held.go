@@ -12,8 +12,9 @@ import (
 const (
 	// maxHeld is how much its prepared statements may take, in bytes.
 	maxHeld = 64 << 20
-	// perStatement and perParameter are about what one takes beside its text.
-	perStatement, perParameter = 2 << 10, 64
+	// perStatement and perParameter are about what one takes beside its text, and
+	// perColumn what is made of a column beside its description.
+	perStatement, perParameter, perColumn = 2 << 10, 64, 256
 
 	// maxLong is how much of a guarded parameter that comes in pieces is looked at, and
 	// maxLongHeld how much of all that wait for an execution.
@@ -31,6 +32,26 @@ func (c *conn) hold(st *statement) {
 	c.held += st.size
 	c.statements[st.id] = st
 	c.last = st
+}
+
+// size is about what it takes in memory; nil takes nothing.
+func (d *described) size() int {
+	if d == nil {
+		return 0
+	}
+	return len(d.heard.bytes) + len(d.told.bytes) + perColumn*len(d.heard.ends)
+}
+
+// holdDescribed keeps what was made of a statement's result in place of what was made
+// of the one before, while that leaves room for statements.
+func (c *conn) holdDescribed(st *statement, d *described) {
+	more := d.size() - st.described.size()
+	if c.held+more > maxHeld/2 {
+		more, d = -st.described.size(), nil
+	}
+	st.described = d
+	st.size += more
+	c.held += more
 }
 
 // drop forgets a statement.
