@@ -112,6 +112,9 @@ func (c *conn) greet(ctx context.Context) (login *mywire.Login, plugin string, e
 	if login.Plugin == "" {
 		login.Plugin = greeting.Plugin
 	}
+	if sendsPassword(login.Plugin) && c.wouldExpose() {
+		return nil, "", c.exposed(login)
+	}
 	body, err := login.Append(nil)
 	if err != nil {
 		return nil, "", err
@@ -260,10 +263,16 @@ var errRejected = errors.New("the server refused the login")
 
 // Authentication methods that something has to be known of.
 const (
-	cachingSHA2   = "caching_sha2_password"
-	clearPassword = "mysql_clear_password"
-	dialogPlugin  = "dialog"
+	cachingSHA2    = "caching_sha2_password"
+	clearPassword  = "mysql_clear_password"
+	dialogPlugin   = "dialog"
+	sha256Password = "sha256_password"
 )
+
+// sendsPassword says whether a client with TLS answers a method with the password itself.
+func sendsPassword(plugin string) bool {
+	return plugin == clearPassword || plugin == dialogPlugin || plugin == sha256Password
+}
 
 // authenticate passes the login on until the server lets the client in.
 func (c *conn) authenticate(l *mywire.Login, plugin string) (started bool, err error) {
@@ -299,7 +308,7 @@ func (c *conn) authenticate(l *mywire.Login, plugin string) (started bool, err e
 			short := plugin == cachingSHA2 && len(more) == 1
 			expects, full = !short || more[0] != fastAuthOK, short && more[0] == fullAuth
 		}
-		if (full || plugin == clearPassword || plugin == dialogPlugin) && c.wouldExpose() {
+		if (full || sendsPassword(plugin)) && c.wouldExpose() {
 			return false, c.exposed(l)
 		}
 		if err := c.client.Write(body); err != nil {
