@@ -141,7 +141,8 @@ my-versions:
 	@.ci/install my-versions
 	for server in 5.7 8.0 8.4 9 10.6 11.8; do \
 		export SQLVEIL_MYSQL_BIN=$(CURDIR)/.tools/mysql/$$server/bin; cat .tools/mysql/$$server/version; \
-		go test -count=1 -timeout 30m ./proxy/myrelay || exit 1; \
+		go test -count=1 -timeout 30m ./proxy/myrelay && \
+			go test -count=1 -timeout 30m -run 'Judged|Released|Snapshots|ServerFolds' ./rewrite/mysql || exit 1; \
 	done
 
 canary:
