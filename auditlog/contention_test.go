@@ -58,7 +58,7 @@ func contended(function string) (stacks []string) {
 				break
 			}
 		}
-		if stack := names.String(); strings.Contains(stack, function) && strings.Contains(stack, "sync.(*") {
+		if stack := names.String(); strings.Contains(stack, function) && strings.Contains(stack, "Mutex).") {
 			stacks = append(stacks, stack)
 		}
 	}

@@ -234,31 +234,6 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-func TestAppendAllocatesNothing(t *testing.T) {
-	for _, wait := range []bool{false, true} {
-		l := openLog(t, Options{Durability: Classified})
-		e := sample()
-		runs := 20000
-		if wait {
-			runs = 300
-		}
-		n := testing.AllocsPerRun(runs, func() {
-			e.Kind = QueryBegin
-			if _, err := l.Append(e, wait); err != nil {
-				t.Fatal(err)
-			}
-			e.Kind = QueryEnd
-			if _, err := l.Append(e, false); err != nil {
-				t.Fatal(err)
-			}
-		})
-		if n != 0 {
-			t.Errorf("strict %v: %v allocations", wait, n)
-		}
-		closeLog(t, l)
-	}
-}
-
 // While records come in numbers, closed segments are left for later, but not more
 // of them than there is room for.
 func TestCompressionWaitsForALull(t *testing.T) {
