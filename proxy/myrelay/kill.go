@@ -42,7 +42,7 @@ func (ts *threads) find(thread uint32) *session.Session {
 // killText finds the number in the usual forms of KILL. The others are on record as
 // statements of who sends them, like these, but not with whom they meet.
 // https://mariadb.com/docs/server/reference/sql-statements/administrative-sql-statements/kill
-var killText = regexp.MustCompile(`(?i)^\s*KILL\s+(?:HARD\s+|SOFT\s+)?(?:CONNECTION\s+|QUERY\s+)?(\d+)[\s;]*$`)
+var killText = regexp.MustCompile(`(?i)^\s*KILL\s+(?:HARD\s+|SOFT\s+|TIDB\s+)?(?:CONNECTION\s+|QUERY\s+)?(\d+)[\s;]*$`)
 
 // meets returns the session that a KILL is for, nil when it is none of ours, or the
 // text no KILL. That is found out before it is sent: afterwards it may be gone.

@@ -84,15 +84,6 @@ func (l *lexer) versionedMySQL(mark, digits int) bool {
 	return l.skipComment(1)
 }
 
-// feature decides about TiDB's /*T! ... */ and /*T![feature] ... */. Which
-// features a release knows is not known here.
-func (l *lexer) feature() bool {
-	if l.peek(4) == '[' {
-		return false
-	}
-	return l.open(4)
-}
-
 // hint skips an optimizer hint. A quote that is open at its end might hide that
 // from the server's own reading of hints.
 func (l *lexer) hint() bool {

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"slices"
 	"strings"
 
 	"sqlveil/rewrite"
@@ -93,21 +94,23 @@ func (r *resolver) explained(at int, analyze bool, format, extra string) []colum
 // planColumns are the columns with these names of the plan of a statement.
 func (r *resolver) planColumns(names []string, of *resolver) []column {
 	columns := (&showing{columns: names}).result(r.mode, false)
-	if len(columns) == 1 {
-		columns[0].value = of.conditions()
+	for i := range columns {
+		if len(columns) == 1 || r.mode.flavour == flavourTiDB && !slices.Contains(shapeOfPlan, columns[i].name) {
+			columns[i].value = of.conditions()
+		}
 	}
 	return columns
 }
 
 // conditions is what a plan in JSON or as a tree shows: conditions with the
-// values of columns put in that the server has read already. MySQL shows in the
-// same way what is selected anywhere in the statement, and from 9 on all of it.
+// values of columns put in that the server has read already. MySQL and TiDB show in
+// the same way what is selected anywhere in the statement, MySQL 9 all of it.
 func (r *resolver) conditions() value {
 	var out value
 	for _, u := range r.st.Uses {
 		out = derived(out, value{Value: rewrite.Of(u.Column)})
 	}
-	if r.mode.flavour == flavourMySQL {
+	if r.mode.flavour != flavourMariaDB {
 		out = derived(out, r.selects)
 		for _, f := range r.st.Flows {
 			out = derived(out, value{Value: f.Value})
@@ -120,13 +123,7 @@ func (r *resolver) conditions() value {
 func explainColumns(m *mode, analyze bool, format, extra string) []string {
 	switch m.flavour {
 	case flavourTiDB:
-		switch {
-		case format != "" && format != "ROW" && format != "BRIEF" && format != "TRADITIONAL":
-			return words("EXPLAIN")
-		case analyze:
-			return words("id,estRows,actRows,task,access object,execution info,operator info,memory,disk")
-		}
-		return words("id,estRows,task,access object,operator info")
+		return explainColumnsOfTiDB(analyze, format)
 	case flavourMariaDB:
 		switch {
 		case format == "JSON" && analyze:

@@ -105,6 +105,7 @@ var steps = []step{
 	WHERE CHECK_CLAUSE LIKE 'json_valid(%'`, 3, true, (*loader).jsonCheck},
 	{"table ids", "SELECT NAME, TABLE_ID FROM information_schema.INNODB_SYS_TABLES", 2, true, (*loader).engineID},
 	{"table ids", "SELECT NAME, TABLE_ID FROM information_schema.INNODB_TABLES", 2, true, (*loader).engineID},
+	{"table ids", "SELECT TABLE_SCHEMA, TABLE_NAME, TIDB_TABLE_ID FROM information_schema.TABLES", 3, true, (*loader).tiDBID},
 }
 
 func (l *loader) run(ctx context.Context, ask Ask) error {
@@ -256,6 +257,13 @@ func (l *loader) engineID(r *row) {
 	}
 }
 
+// tiDBID notes what TiDB calls a table: likewise.
+func (l *loader) tiDBID(r *row) {
+	if rel := l.catalog.relations[l.catalog.key(r.text(0), r.text(1))]; rel != nil && !rel.System {
+		rel.engineID = r.text(2)
+	}
+}
+
 // tableName decodes a file name: @0020 is a blank. The shorter codes of letters
 // outside of ASCII are not decoded, nor are partitions, which have no name.
 //
@@ -283,8 +291,12 @@ func tableName(file string) (string, bool) {
 	}
 }
 
-// finish resolves what generated columns are computed from.
+// finish tells TiDB by its tables, and resolves what generated columns are computed
+// from.
 func (l *loader) finish() {
+	if l.catalog.Relation("information_schema", tiDBMarker) != nil {
+		l.catalog.Mode = asTiDB(l.catalog.Mode)
+	}
 	m := parseMode("|utf8mb4", l.catalog.Mode)
 	m.setSQLMode("")
 	for rel := range maps.Values(l.catalog.relations) {

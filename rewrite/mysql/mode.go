@@ -82,6 +82,9 @@ func parseMode(text, defaults string) mode {
 		m.charset = "utf8mb4"
 	}
 	m.flavour, m.version = serverVersion(parts[2])
+	if saysTiDB(defaults) {
+		m.flavour = flavourTiDB
+	}
 	return m
 }
 
@@ -115,7 +118,7 @@ func serverVersion(text string) (flavour, int) {
 	lower := strings.ToLower(text)
 	kind := flavourMySQL
 	switch {
-	case strings.Contains(lower, "tidb"):
+	case saysTiDB(text):
 		kind = flavourTiDB
 	case strings.Contains(lower, "maria"):
 		kind = flavourMariaDB

@@ -116,6 +116,9 @@ func (r *resolver) transaction() bool {
 	case in.words(0, "START", "TRANSACTION"):
 		r.kind("START TRANSACTION")
 		e.Begin = true
+		if r.readsThePast() {
+			r.refuseKind("START TRANSACTION ... AS OF TIMESTAMP")
+		}
 	case word == "COMMIT", word == "ROLLBACK":
 		e.End = true
 	case word == "SAVEPOINT":
@@ -149,7 +152,7 @@ func (r *resolver) flush() bool {
 // kill is KILL: the number of the connection is told to everybody by the error.
 func (r *resolver) kill(l *level) {
 	at := 1
-	for strings.Contains(" HARD SOFT CONNECTION QUERY ID ", " "+r.in.keyword(at)+" ") && r.in.keyword(at) != "" {
+	for strings.Contains(" HARD SOFT TIDB CONNECTION QUERY ID ", " "+r.in.keyword(at)+" ") && r.in.keyword(at) != "" {
 		at++
 	}
 	v, ok := r.expression(r.in, at, len(r.in.tokens), l)

@@ -28,6 +28,9 @@ func (r *resolver) set(l *level) (columns []column, rows bool) {
 		return r.setStatement(l)
 	case r.in.word(at, "TRANSACTION"):
 		r.kind("SET TRANSACTION")
+		if r.readsThePast() {
+			r.refuseKind("SET TRANSACTION ... AS OF TIMESTAMP")
+		}
 		return nil, false
 	case r.in.word(1, "ROLE"):
 		r.kind("SET ROLE")
@@ -147,6 +150,10 @@ func settingText(n ast.ExprNode) (string, bool) {
 func (r *resolver) setting(name, text string, known bool, v value, global bool) {
 	if global || strings.HasPrefix(name, "global.") || strings.HasPrefix(name, "persist") {
 		r.refuseSetting(name, "Settings of the whole server are made by a role that sees everything.")
+		return
+	}
+	if r.mode.flavour == flavourTiDB && refusedByTiDB(name) {
+		r.refuseSetting(name, "Leave it as the server has it.")
 		return
 	}
 	switch name {

@@ -35,6 +35,7 @@ type showing struct {
 	phrase  string   // its keywords, behind FULL, GLOBAL and their like
 	columns []string // of its result on MySQL 8
 	maria   []string // on MariaDB, where they differ
+	tidb    []string // on TiDB, likewise
 	full    []string // of SHOW FULL, where they differ
 	data    map[string]*rewrite.TableColumn
 }
@@ -57,6 +58,7 @@ var (
 	index        = showing{
 		columns: words("Table,Non_unique,Key_name,Seq_in_index,Column_name,Collation,Cardinality,Sub_part,Packed,Null,Index_type,Comment,Index_comment,Visible,Expression"),
 		maria:   words("Table,Non_unique,Key_name,Seq_in_index,Column_name,Collation,Cardinality,Sub_part,Packed,Null,Index_type,Comment,Index_comment,Ignored"),
+		tidb:    words("Table,Non_unique,Key_name,Seq_in_index,Column_name,Collation,Cardinality,Sub_part,Packed,Null,Index_type,Comment,Index_comment,Visible,Expression,Clustered,Global"),
 	}
 )
 
@@ -67,9 +69,9 @@ var (
 var showings = []showing{
 	{phrase: "COLUMNS", columns: columnsOfTable, full: words("Field,Type,Collation,Null,Key,Default,Extra,Privileges,Comment")},
 	{phrase: "FIELDS", columns: columnsOfTable, full: words("Field,Type,Collation,Null,Key,Default,Extra,Privileges,Comment")},
-	{phrase: "INDEX", columns: index.columns, maria: index.maria},
-	{phrase: "INDEXES", columns: index.columns, maria: index.maria},
-	{phrase: "KEYS", columns: index.columns, maria: index.maria},
+	{phrase: "INDEX", columns: index.columns, maria: index.maria, tidb: index.tidb},
+	{phrase: "INDEXES", columns: index.columns, maria: index.maria, tidb: index.tidb},
+	{phrase: "KEYS", columns: index.columns, maria: index.maria, tidb: index.tidb},
 	{
 		phrase:  "TABLE STATUS",
 		columns: words("Name,Engine,Version,Row_format,Rows,Avg_row_length,Data_length,Max_data_length,Index_length,Data_free,Auto_increment,Create_time,Update_time,Check_time,Collation,Checksum,Create_options,Comment"),
@@ -79,7 +81,7 @@ var showings = []showing{
 	{phrase: "CREATE DATABASE", columns: words("Database,Create Database")},
 	{phrase: "CREATE SCHEMA", columns: words("Database,Create Database")},
 	{phrase: "CREATE VIEW", columns: createOfView},
-	{phrase: "CREATE SEQUENCE", columns: createOfTable},
+	{phrase: "CREATE SEQUENCE", columns: createOfTable, tidb: words("Sequence,Create Sequence")},
 	{phrase: "CREATE PROCEDURE", columns: words("Procedure" + strings.ReplaceAll(createRoutine, "%", "Procedure"))},
 	{phrase: "CREATE FUNCTION", columns: words("Function" + strings.ReplaceAll(createRoutine, "%", "Function"))},
 	{phrase: "CREATE TRIGGER", columns: words("Trigger,sql_mode,SQL Original Statement,character_set_client,collation_connection,Database Collation,Created")},
@@ -94,12 +96,12 @@ var showings = []showing{
 	{phrase: "WARNINGS", columns: messages.columns, data: messages.data},
 	{phrase: "ERRORS", columns: messages.columns, data: messages.data},
 	{
-		phrase: "COUNT ( * ) WARNINGS", columns: words("@@session.warning_count"),
-		data: map[string]*rewrite.TableColumn{"@@session.warning_count": countedMessages},
+		phrase: "COUNT ( * ) WARNINGS", columns: words("@@session.warning_count"), tidb: words("Count"),
+		data: map[string]*rewrite.TableColumn{"@@session.warning_count": countedMessages, "Count": countedMessages},
 	},
 	{
-		phrase: "COUNT ( * ) ERRORS", columns: words("@@session.error_count"),
-		data: map[string]*rewrite.TableColumn{"@@session.error_count": countedMessages},
+		phrase: "COUNT ( * ) ERRORS", columns: words("@@session.error_count"), tidb: words("Count"),
+		data: map[string]*rewrite.TableColumn{"@@session.error_count": countedMessages, "Count": countedMessages},
 	},
 	{
 		phrase: "MASTER STATUS", columns: words("File,Position,Binlog_Do_DB,Binlog_Ignore_DB,Executed_Gtid_Set"),
@@ -115,7 +117,7 @@ var showings = []showing{
 	{phrase: "CHARACTER SET", columns: words("Charset,Description,Default collation,Maxlen")},
 	{phrase: "CHARSET", columns: words("Charset,Description,Default collation,Maxlen")},
 	{phrase: "COLLATION", columns: words("Collation,Charset,Id,Default,Compiled,Sortlen,Pad_attribute"), maria: words("Collation,Charset,Id,Default,Compiled,Sortlen")},
-	{phrase: "PLUGINS", columns: words("Name,Status,Type,Library,License")},
+	{phrase: "PLUGINS", columns: words("Name,Status,Type,Library,License"), tidb: words("Name,Status,Type,Library,License,Version")},
 	{phrase: "PRIVILEGES", columns: words("Privilege,Context,Comment")},
 	{phrase: "TRIGGERS", columns: words("Trigger,Event,Table,Statement,Timing,Created,sql_mode,Definer,character_set_client,collation_connection,Database Collation")},
 	{phrase: "EVENTS", columns: words("Db,Name,Definer,Time zone,Type,Execute at,Interval value,Interval field,Starts,Ends,Status,Originator,character_set_client,collation_connection,Database Collation")},
@@ -166,6 +168,9 @@ func (s *showing) result(m *mode, full bool) []column {
 	names := s.columns
 	if s.maria != nil && m.flavour == flavourMariaDB {
 		names = s.maria
+	}
+	if s.tidb != nil && m.flavour == flavourTiDB {
+		names = s.tidb
 	}
 	if m.flavour == flavourMySQL && m.version < 80000 { // the columns behind are new in 8.0
 		switch s.phrase {
