@@ -55,7 +55,7 @@ func openStore(ctx context.Context, path string, writable bool) (*store, error) 
 	if writable {
 		mode = "rwc"
 	}
-	q := url.Values{"mode": {mode}, "_pragma": {"busy_timeout(10000)", "cache_size(-65536)", "mmap_size(1073741824)"}}
+	q := url.Values{"mode": {mode}, "_pragma": {"busy_timeout(10000)", "cache_size(-4096)", "mmap_size(1073741824)"}}
 	if writable {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(NORMAL)")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -40,6 +41,20 @@ func (r *report) measureIdle(ctx context.Context, l *lab, o options) error {
 	return nil
 }
 
+// settled returns the resident memory of a process in MiB once it does not change
+// any more, or after a minute.
+func settled(process int) (held float64, err error) {
+	const small = 0.05
+	for range 10 {
+		before := held
+		time.Sleep(rest)
+		if held, err = residentOf(process, "VmRSS"); err != nil || math.Abs(held-before) < small {
+			return held, err
+		}
+	}
+	return held, nil
+}
+
 // idleOf opens more and more sessions of one contestant, behind one that has been
 // there for what the first of all brings about.
 func idleOf(ctx context.Context, c contestant) (i idle, err error) {
@@ -49,8 +64,7 @@ func idleOf(ctx context.Context, c contestant) (i idle, err error) {
 		return i, err
 	}
 	defer leave(ctx, first)
-	time.Sleep(rest)
-	if i.start, err = residentOf(c.process, "VmRSS"); err != nil {
+	if i.start, err = settled(c.process); err != nil {
 		return i, err
 	}
 	var conns []client
