@@ -27,8 +27,8 @@
 #                CASES=directory those of case files, too; and statements that are
 #                let run, over data that differs in protected values alone
 # make versions  the tests that ask PostgreSQL, with 16, 17 and 18; what is known of functions with 14
-# make my-versions  the tests that ask MySQL or MariaDB, with MySQL 5.7 to 9 and
-#                MariaDB 10.6 and 11.8
+# make my-versions  the tests that ask MySQL or MariaDB, with MySQL 5.7 to 9,
+#                MariaDB 10.6 and 11.8, and the TiDB whose program SQLVEIL_TIDB names
 # make canary    CANARIES (100000) generated statements and as many of sqlsmith, as a
 #                role with masks in front of PostgreSQL: no piece of a protected value
 #                comes out; and two databases that differ in protected values alone
@@ -144,6 +144,12 @@ my-versions:
 		go test -count=1 -timeout 30m ./proxy/myrelay && \
 			go test -count=1 -timeout 30m -run 'Judged|Released|Snapshots|ServerFolds' ./rewrite/mysql || exit 1; \
 	done
+	@[ -z "$(SQLVEIL_TIDB)" ] || { cat .tools/mysql/tidb/version && \
+		SQLVEIL_MYSQL_BIN=$(CURDIR)/.tools/mysql/tidb/bin go test -count=1 -timeout 30m -skip '$(NOT_WITH_TIDB)' ./proxy/myrelay; }
+
+# Tests that fail with TiDB: of commands that it answers otherwise than MySQL does or not
+# at all, of clients that leave, of a thousand columns and more.
+NOT_WITH_TIDB = ^Test(ProcessInfo|CursorFails|ClientLeaves|WarningsAreWithheld|CommandWalk|MalformedCommands|CommandsInFile|CommandsInResult|ManyColumns)$$
 
 canary:
 	@.ci/install canary

@@ -3,6 +3,8 @@ package myrelay
 import (
 	"strings"
 	"testing"
+
+	"sqlveil/proxy/proxytest"
 )
 
 // The first row is with the client while the server still works on the last, masked
@@ -10,6 +12,9 @@ import (
 // waits for a lock.
 func TestFirstRow(t *testing.T) {
 	r := newRig(t)
+	if r.lacks(proxytest.ProductTiDB, "rows before the last one is there") {
+		return
+	}
 	const (
 		held = `SELECT mobile, REPEAT('x', 100000), IF(n > 1, GET_LOCK('last row', 20), 0)
 			FROM person JOIN (SELECT 1 AS n UNION ALL SELECT 2) AS two WHERE id = 1 ORDER BY NULL`

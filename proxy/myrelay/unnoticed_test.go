@@ -6,12 +6,17 @@ import (
 	"testing"
 
 	driver "github.com/go-sql-driver/mysql"
+
+	"sqlveil/proxy/proxytest"
 )
 
 // What the proxy asks in a session does not take the place of what the client's
 // own statement has left there.
 func TestQuestionsGoUnnoticed(t *testing.T) {
 	r := newRig(t)
+	if r.lacks(proxytest.ProductTiDB, "limits of SHOW WARNINGS, and FOUND_ROWS() of the statement before the last") {
+		return
+	}
 	r.exec("CREATE TABLE " + r.database + ".plain (id int PRIMARY KEY AUTO_INCREMENT, word varchar(20))")
 	for name, texts := range map[string][]string{
 		"warnings of a definition": {"CREATE TABLE IF NOT EXISTS plain (id int)", "SHOW WARNINGS LIMIT 1"},
