@@ -97,7 +97,7 @@ func (c *conn) dispatch(ctx context.Context, h mywire.Header) error {
 	case mywire.ComStmtFetch:
 		return c.fetch()
 	case mywire.ComStmtSendLongData:
-		return c.longData()
+		return c.longData(h)
 	case mywire.ComStmtClose:
 		return c.closeStatement()
 	case mywire.ComStmtReset:

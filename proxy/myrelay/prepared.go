@@ -421,9 +421,14 @@ func (c *conn) fetchEnd(st *statement, a *answer) error {
 	return c.passEnd(a, status, ok)
 }
 
-// longData deals with COM_STMT_SEND_LONG_DATA, which is not answered.
-func (c *conn) longData() error {
-	if !c.session.Masked() {
+// shortestLong is the size of a COM_STMT_SEND_LONG_DATA without data: the command,
+// the numbers of the statement and of the parameter.
+const shortestLong = 1 + 4 + 2
+
+// longData deals with COM_STMT_SEND_LONG_DATA, which is not answered, unless it is
+// cut off: MySQL has an error for that, which would be taken for the next answer.
+func (c *conn) longData(h mywire.Header) error {
+	if !c.session.Masked() && h.Size >= shortestLong {
 		return c.send()
 	}
 	body, err := c.client.Body(maxPacket)

@@ -216,7 +216,8 @@ func TestMalformedCommands(t *testing.T) {
 				if !alive && lives {
 					t.Errorf("%s, %s %q: the session ended behind %q", user, command, body, got)
 				}
-				if kind := kindOf(got); user == "dba" && kind != kindOf(want) && kind != malformed {
+				unanswered := len(got) == 0 && kindOf(want) == malformed // MySQL says so of what MariaDB never answers
+				if kind := kindOf(got); user == "dba" && kind != kindOf(want) && kind != malformed && !unanswered {
 					t.Errorf("%s, %s %q: got %s, directly %s", user, command, body, kind, kindOf(want))
 				}
 			}
