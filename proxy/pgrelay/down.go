@@ -258,6 +258,7 @@ func (d *down) endSkipped(why string) {
 		if e.ticket != 0 {
 			d.session.Settle(e.ticket, false)
 		}
+		d.flight.release(e)
 	}
 }
 

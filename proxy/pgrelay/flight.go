@@ -167,6 +167,9 @@ func (f *flight) push(e *entry) (bool, error) {
 	if e.kind == syncBatch {
 		f.skipping = false
 	}
+	if e.portal != nil {
+		e.portal.inFlight++
+	}
 	if f.over != nil || f.draining || f.skipping {
 		f.orphans = append(f.orphans, e)
 	}
@@ -180,9 +183,6 @@ func (f *flight) push(e *entry) (bool, error) {
 	}
 	f.compact()
 	f.entries = append(f.entries, e)
-	if e.portal != nil {
-		e.portal.inFlight++
-	}
 	return true, nil
 }
 

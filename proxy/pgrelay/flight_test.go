@@ -241,6 +241,26 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// What has to do with a portal and was never sent keeps the portal as well, until
+// the down pump has ended it: it would end the statement of the next portal.
+func TestPortalOfSkipped(t *testing.T) {
+	f := newFlight()
+	f.skipping = true
+	b := &portal{}
+	e := f.blank(execute)
+	e.portal = b
+	if queued, err := f.push(e); queued || err != nil {
+		t.Fatalf("push: %v %v", queued, err)
+	}
+	if b.landed(f) {
+		t.Error("the portal is used again before what was skipped has ended")
+	}
+	d := down{conn: &conn{flight: f}}
+	if d.endSkipped("skipped"); !b.landed(f) {
+		t.Error("the portal is never used again")
+	}
+}
+
 func TestStopping(t *testing.T) {
 	f := newFlight()
 	queue(t, f, query)

@@ -240,9 +240,10 @@ var refusedText = []byte("refused by sqlveil")
 // refused, so that it keeps the state of the transaction and of the batch.
 func (u *up) failing(e *entry, why *session.Refusal) error {
 	e.refusal = why
-	u.doomed = e.kind.batched()
+	kind := e.kind // e is the down pump's once it is pushed
+	u.doomed = kind.batched()
 	return u.send(e, func() error {
-		switch e.kind {
+		switch kind {
 		case query:
 			return u.out.Query(refusedText)
 		case parse:
