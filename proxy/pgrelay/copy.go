@@ -107,6 +107,7 @@ func (d *down) copyData(e *entry) error {
 	_, bytes, err := d.in.RewriteRun(d.out, d.copy.rewrite)
 	if q != nil {
 		q.Bytes += bytes
+		q.MaskedCells += d.copy.columns.taken()
 	}
 	return err
 }
@@ -119,7 +120,6 @@ func (d *down) copyDone(e *entry) error {
 		}
 		if q := e.current(); q != nil {
 			q.Rows = c.rows.Rows()
-			q.MaskedCells += c.columns.taken()
 		}
 	}
 	return d.pass(false)

@@ -279,12 +279,7 @@ func (d *down) endStatement(e *entry, o session.Outcome) {
 		d.touched = true
 	}
 	if e.portal != nil {
-		if e.portal.columns != nil {
-			q.MaskedCells += e.portal.columns.taken()
-		}
 		e.portal.complete(d.flight, q)
-	} else if d.columns != nil {
-		q.MaskedCells += d.columns.taken()
 	}
 	d.session.End(q, o)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"sqlveil/auditlog"
 	"sqlveil/auditlog/chain"
@@ -176,6 +177,38 @@ func TestChangedElsewhere(t *testing.T) {
 	r.exec("ALTER TABLE other.person RENAME COLUMN secret TO innocent")
 	if got := rows(); got != "1|other|139****9999||1970-01-01||[redacted]|more" {
 		t.Errorf("after a rename: %s", got)
+	}
+}
+
+// Portals of one statement whose rows come by turns: each record counts its own.
+func TestPortalsByTurns(t *testing.T) {
+	r := newRig(t)
+	pg := r.connect("analyst").PgConn().Frontend()
+	pg.SendParse(&pgproto3.Parse{Name: "s", Query: "SELECT mobile FROM person ORDER BY name LIMIT 9"})
+	pg.SendBind(&pgproto3.Bind{DestinationPortal: "a", PreparedStatement: "s"})
+	pg.SendBind(&pgproto3.Bind{DestinationPortal: "b", PreparedStatement: "s"})
+	pg.SendExecute(&pgproto3.Execute{Portal: "a", MaxRows: 5})
+	pg.SendExecute(&pgproto3.Execute{Portal: "b"})
+	pg.SendExecute(&pgproto3.Execute{Portal: "a"})
+	pg.SendSync(&pgproto3.Sync{})
+	if err := pg.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for ready := false; !ready; {
+		m, err := pg.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ready = m.(*pgproto3.ReadyForQuery)
+	}
+	ends := r.audit.of(auditlog.QueryEnd)
+	if len(ends) != 2 {
+		t.Fatalf("%d statements on record", len(ends))
+	}
+	for i, e := range ends {
+		if e.Result.Rows != 9 || e.Result.MaskedCells != 9 {
+			t.Errorf("record %d: %d rows, %d masked cells, want 9", i, e.Result.Rows, e.Result.MaskedCells)
+		}
 	}
 }
 

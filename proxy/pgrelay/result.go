@@ -367,9 +367,11 @@ func (d *down) maskRows(e *entry, c *columns, q *session.Query) error {
 		return err
 	}
 	rows, bytes, err := d.in.RewriteRun(d.out, c.rewrite)
+	masked := c.taken()
 	if q != nil {
 		q.Rows += rows
 		q.Bytes += bytes
+		q.MaskedCells += masked
 	}
 	return err
 }
