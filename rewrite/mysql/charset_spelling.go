@@ -21,9 +21,9 @@ func (in *input) charsetSpelled(at int) *input {
 	switch {
 	case in.words(at, "CHARACTER", "SET"):
 		return in.knownCharset(in.behindEquals(at+2), "ascii", "gbk")
-	case in.word(at, "CHARSET"):
+	case in.word(at, "CHARSET") && (in.isType(at-1) || in.isOption(at)):
 		return in.knownCharset(in.behindEquals(at+1), "ascii", "gbk")
-	case in.word(at, "USING"):
+	case in.word(at, "USING") && in.word(at+2, ")"):
 		return in.knownCharset(at+1, "ascii", "gbk")
 	case in.word(at, "COLLATE"):
 		return in.knownCollation(in.behindEquals(at + 1))
@@ -34,6 +34,45 @@ func (in *input) charsetSpelled(at int) *input {
 		}
 	}
 	return in
+}
+
+// textTypes are the types that a character set may follow.
+var textTypes = []string{"CHAR", "VARCHAR", "TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT"}
+
+// isType says whether a type that a character set may follow ends with a token.
+// CHARSET is a keyword behind it and may be a name elsewhere.
+func (in *input) isType(at int) bool {
+	types := textTypes
+	if in.word(at, ")") {
+		at = in.opening(at) - 1
+		types = append(slices.Clip(types), "ENUM", "SET")
+	}
+	return slices.Contains(types, in.keyword(at)) && !in.word(at-1, ".")
+}
+
+// isOption says whether a token stands where options of a table or database do, or
+// is that of SET CHARSET name.
+func (in *input) isOption(at int) bool {
+	switch in.keyword(0) {
+	case "SET":
+		return at == 1 && !in.word(at+1, "=")
+	case "CREATE", "ALTER":
+		depth := 0
+		for i := range at {
+			switch {
+			case in.word(i, "("):
+				depth++
+			case in.word(i, ")"):
+				depth--
+			case in.beginsQuery(i):
+				if !in.word(i, "TABLE") {
+					return false
+				}
+			}
+		}
+		return depth == 0
+	}
+	return false
 }
 
 func (in *input) behindEquals(at int) int {

@@ -14,7 +14,7 @@ var strangeTypes = map[string]bool{
 // a reserved word, so that nothing but a type can be taken for one.
 func (in *input) typed() *input {
 	out := in
-	for i := 1; i < len(out.tokens); i++ {
+	for i := 1; i < len(out.tokens) && !out.word(i, "SELECT"); i++ { // what is behind defines nothing
 		out = out.plainAttribute(i)
 		word := out.keyword(i)
 		if _, named := out.identifier(i - 1); named && strangeTypes[word] && out.definesColumn(i-1) {

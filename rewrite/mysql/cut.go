@@ -17,12 +17,24 @@ func (in *input) blank(from, to int) *input {
 	return &out
 }
 
-// parse parses a part of the input, by offsets, behind a prefix.
+// parse parses a part of the input, by offsets, behind a prefix. What was cut off it
+// to be parsed the input has then.
 func (r *resolver) parse(prefix string, from, to int) (ast.StmtNode, error) {
 	if err := guard(r.in.raw, r.in.tokens); err != nil {
 		return nil, err
 	}
-	return parse(prefix+r.in.spelled().text[from-r.in.start:to-r.in.start], r.mode)
+	spelled := r.in.spelled()
+	node, err := parse(prefix+spelled.text[from-r.in.start:to-r.in.start], r.mode)
+	if err != nil {
+		return nil, err
+	}
+	if !spelled.hasLists(node, from, to) {
+		return nil, errForm
+	}
+	in := *r.in
+	in.lists, in.cycles = spelled.lists, spelled.cycles
+	r.in = &in
+	return node, nil
 }
 
 // parsed parses a part of the input behind a prefix and has it resolved; what it

@@ -46,7 +46,7 @@ func (r *resolver) tableSource(s *ast.TableSource, l *level) *namespace {
 		outer = l.withoutFrom()
 	}
 	columns := slices.Clone(r.query(s.Source, outer))
-	names := r.in.lists[s.AsName.O]
+	names := slices.Clone(r.in.lists[s.AsName.O].names)
 	for _, name := range s.ColumnNames {
 		names = append(names, name.O)
 	}
@@ -194,7 +194,7 @@ func parseView(definition, defaults string) viewQuery {
 		return viewQuery{}
 	}
 	node, err := parse(in.text, &m)
-	if err != nil {
+	if err != nil || !in.hasLists(node, in.start, in.end) {
 		return viewQuery{}
 	}
 	query, _ := node.(ast.ResultSetNode)

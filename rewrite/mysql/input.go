@@ -14,12 +14,12 @@ type input struct {
 	text    string // raw[start:end] as the parser shall see it: no comments, backquotes instead of ANSI quotes
 	gaps    []span // what was blanked
 	tokens  []token
-	written []token             // tokens before anything was cut out
-	params  map[int]int         // offset of a ? to its number from 1
-	tables  map[string]cutOut   // what was cut out, by the name that stands for it
-	lists   map[string][]string // column lists that were cut off the aliases of subqueries
-	cycles  bool                // a WITH query ends where columns repeat
-	fault   error               // why the text cannot be read
+	written []token               // tokens before anything was cut out
+	params  map[int]int           // offset of a ? to its number from 1
+	tables  map[string]cutOut     // what was cut out, by the name that stands for it
+	lists   map[string]columnList // column lists that were cut off the aliases of subqueries
+	cycles  bool                  // a WITH query ends where columns repeat
+	fault   error                 // why the text cannot be read
 }
 
 // split cuts the next statement off a text, from an offset on, and returns

@@ -8,6 +8,9 @@ import "strings"
 func (in *input) spelled() *input {
 	out := in
 	for i := 0; i < len(out.tokens); i++ {
+		if out.word(i-1, ".") { // a name, whatever word it is
+			continue
+		}
 		out = out.charsetSpelled(i)
 		switch out.keyword(i) {
 		case "MATCH":
@@ -202,6 +205,9 @@ func (in *input) percentile(at int) *input {
 		return in
 	}
 	if in.word(at, "MEDIAN") {
+		if !in.word(end+1, "OVER") { // a name with a list of columns
+			return in
+		}
 		return in.respell(at, stddev)
 	}
 	open := end + 3

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
@@ -36,6 +37,44 @@ func (in *input) readableByParser() (out *input, ok bool) {
 	return out, true
 }
 
+// reserved are the parser's words, in upper case, that are names only in quotes.
+var reserved = reservedWords()
+
+func reservedWords() map[string]bool {
+	words := map[string]bool{}
+	for _, k := range parser.Keywords {
+		if k.Reserved {
+			words[k.Word] = true
+		}
+	}
+	return words
+}
+
+// A columnList are the names of a subquery's columns, and the offset where they were.
+type columnList struct {
+	names []string
+	start int
+}
+
+// hasLists says whether each column list that was cut off between two offsets is
+// that of a subquery in what the parser made of the rest.
+func (in *input) hasLists(n ast.Node, from, to int) bool {
+	subqueries := map[string]bool{}
+	n.Accept(visitor(func(n ast.Node) {
+		if s, ok := n.(*ast.TableSource); ok {
+			if _, table := s.Source.(*ast.TableName); !table {
+				subqueries[s.AsName.O] = true
+			}
+		}
+	}))
+	for alias, list := range in.lists {
+		if list.start >= from && list.start < to && !subqueries[alias] {
+			return false
+		}
+	}
+	return true
+}
+
 // withoutColumnList cuts the columns off (SELECT ...) AS alias (columns), where the
 // list begins at a token: the parser knows none.
 //
@@ -47,7 +86,7 @@ func (in *input) withoutColumnList(at int) *input {
 	if in.word(before, "AS") {
 		before--
 	}
-	if !named || !in.word(at, "(") || end < 0 || !in.word(before, ")") || !in.beginsQuery(in.opening(before)+1) {
+	if !named || reserved[in.keyword(at-1)] || !in.word(at, "(") || end < 0 || !in.word(before, ")") || !in.beginsQuery(in.opening(before)+1) {
 		return in
 	}
 	var names []string
@@ -62,7 +101,7 @@ func (in *input) withoutColumnList(at int) *input {
 		return in
 	}
 	out := in.blank(at, end+1)
-	out.lists = map[string][]string{alias: names}
+	out.lists = map[string]columnList{alias: {names, in.tokens[at].start}}
 	for k, v := range in.lists {
 		out.lists[k] = v
 	}
