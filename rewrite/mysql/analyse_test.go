@@ -185,3 +185,16 @@ func FuzzAnalyse(f *testing.F) {
 		}
 	})
 }
+
+// The names that stand for what is cut out are nobody else's: a table of such a name
+// would be taken for it.
+func TestNamesOfStandInsAreRefused(t *testing.T) {
+	scope := shopScope(t)
+	for name, refused := range map[string]bool{"t0": false, "\x01t0": true, "\x01T0": true} {
+		text := "SELECT j.v FROM JSON_TABLE('[1]', '$[*]' COLUMNS (v INT PATH '$')) j JOIN `" + name + "` k ON true"
+		plans := rewrite.NewPlanner(Dialect{}, 1).Plan(scope, strings.ReplaceAll(text, "`t0`", "buyer"))
+		if len(plans) != 1 || (plans[0].Refuse != nil) != refused {
+			t.Errorf("%q: %+v", text, plans[0].Refuse)
+		}
+	}
+}
