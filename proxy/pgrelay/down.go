@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ type down struct {
 	muted     bool     // the client has been told of an error that the server does not know of: until ReadyForQuery
 	touched   bool     // the open transaction touched protected columns
 	dropped   []*entry
+	suspended suspended
 
 	fields  []pgwire.FieldDescription
 	origins []session.Origin
@@ -153,6 +155,8 @@ func (d *down) content(e *entry, h pgwire.Header) error {
 		return d.error(e)
 	case pgwire.MsgCommandComplete:
 		return d.complete(e)
+	case pgwire.MsgPortalSuspended:
+		return d.portalSuspended(e)
 	case pgwire.MsgEmptyQueryResponse:
 		d.endStatement(e, session.Succeeded)
 	case pgwire.MsgReadyForQuery:
@@ -222,17 +226,7 @@ func (d *down) settled(e *entry) {
 		d.session.Settle(e.ticket, true)
 	}
 	if e.kind == closeObject && e.portal != nil {
-		d.closePortal(e.portal)
-	}
-}
-
-// closePortal ends the statement of a portal that was suspended.
-func (d *down) closePortal(b *portal) {
-	if q := b.running(d.flight); q != nil {
-		b.complete(d.flight, q)
-		if !q.Done() {
-			d.session.End(q, session.Outcome{Ended: "closed"})
-		}
+		d.endPortal(e.portal, session.Outcome{Ended: "closed"})
 	}
 }
 
@@ -279,6 +273,7 @@ func (d *down) endStatement(e *entry, o session.Outcome) {
 		d.touched = true
 	}
 	if e.portal != nil {
+		d.suspended.drop(e.portal)
 		e.portal.complete(d.flight, q)
 	}
 	d.session.End(q, o)
@@ -323,6 +318,7 @@ func (d *down) ready(e *entry) error {
 	d.flight.ready(tx)
 	if tx == pgwire.TxIdle {
 		d.touched = false
+		d.endPortals(d.suspended.bound(), "closed")
 		d.session.TransactionOver()
 	}
 	return d.pass(e.own != nil)
@@ -397,4 +393,5 @@ func (d *down) abandon(why string) {
 		d.endAll(e, session.Outcome{Ended: why})
 	}
 	d.endSkipped(why)
+	d.endPortals(slices.Clone(d.suspended.portals), why)
 }

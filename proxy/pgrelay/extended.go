@@ -270,7 +270,7 @@ func (u *up) portalNamed(ctx context.Context, name []byte) (*portal, error) {
 	case u.session.Masked():
 		return nil, u.session.RefuseMessage(session.UnknownCursor(string(name)))
 	case b == nil:
-		return &portal{prepared: u.session.Unplanned("FETCH"), formatless: true}, nil
+		return &portal{prepared: u.session.Unplanned("FETCH"), formatless: true, named: session.Portal{Bound: true}}, nil
 	}
 	if b.Wire == nil { // SQL declared it
 		b.Wire = &portal{prepared: u.session.CursorQuery(b), formatless: true}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -180,27 +181,38 @@ func TestChangedElsewhere(t *testing.T) {
 	}
 }
 
-// Portals of one statement whose rows come by turns: each record counts its own.
-func TestPortalsByTurns(t *testing.T) {
-	r := newRig(t)
-	pg := r.connect("analyst").PgConn().Frontend()
-	pg.SendParse(&pgproto3.Parse{Name: "s", Query: "SELECT mobile FROM person ORDER BY name LIMIT 9"})
-	pg.SendBind(&pgproto3.Bind{DestinationPortal: "a", PreparedStatement: "s"})
-	pg.SendBind(&pgproto3.Bind{DestinationPortal: "b", PreparedStatement: "s"})
-	pg.SendExecute(&pgproto3.Execute{Portal: "a", MaxRows: 5})
-	pg.SendExecute(&pgproto3.Execute{Portal: "b"})
-	pg.SendExecute(&pgproto3.Execute{Portal: "a"})
-	pg.SendSync(&pgproto3.Sync{})
+// converse sends messages and reads up to the ReadyForQuery that answers a Sync.
+func converse(t *testing.T, pg *pgproto3.Frontend, messages ...pgproto3.FrontendMessage) {
+	t.Helper()
+	for _, m := range messages {
+		pg.Send(m)
+	}
+	pg.Send(&pgproto3.Sync{})
 	if err := pg.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	for ready := false; !ready; {
+	for {
 		m, err := pg.Receive()
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, ready = m.(*pgproto3.ReadyForQuery)
+		if _, ready := m.(*pgproto3.ReadyForQuery); ready {
+			return
+		}
 	}
+}
+
+// Portals of one statement whose rows come by turns: each record counts its own.
+func TestPortalsByTurns(t *testing.T) {
+	r := newRig(t)
+	converse(t, r.connect("analyst").PgConn().Frontend(),
+		&pgproto3.Parse{Name: "s", Query: "SELECT mobile FROM person ORDER BY name LIMIT 9"},
+		&pgproto3.Bind{DestinationPortal: "a", PreparedStatement: "s"},
+		&pgproto3.Bind{DestinationPortal: "b", PreparedStatement: "s"},
+		&pgproto3.Execute{Portal: "a", MaxRows: 5},
+		&pgproto3.Execute{Portal: "b"},
+		&pgproto3.Execute{Portal: "a"},
+	)
 	ends := r.audit.of(auditlog.QueryEnd)
 	if len(ends) != 2 {
 		t.Fatalf("%d statements on record", len(ends))
@@ -209,6 +221,37 @@ func TestPortalsByTurns(t *testing.T) {
 		if e.Result.Rows != 9 || e.Result.MaskedCells != 9 {
 			t.Errorf("record %d: %d rows, %d masked cells, want 9", i, e.Result.Rows, e.Result.MaskedCells)
 		}
+	}
+}
+
+// A statement whose last rows nobody asks for ends all the same: by a Close, with its
+// transaction, with the session.
+func TestPortalsNotFetchedToTheEnd(t *testing.T) {
+	r := newRig(t)
+	pg := r.connect("analyst").PgConn().Frontend()
+	some := func(portal string, rows uint32) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{
+			&pgproto3.Bind{DestinationPortal: portal, PreparedStatement: "s"}, &pgproto3.Execute{Portal: portal, MaxRows: rows},
+		}
+	}
+	converse(t, pg, &pgproto3.Parse{Name: "s", Query: "SELECT mobile FROM person"}, &pgproto3.Parse{Name: "begin", Query: "BEGIN"})
+	converse(t, pg, append(some("a", 2), &pgproto3.Close{ObjectType: 'P', Name: "a"})...)
+	converse(t, pg, slices.Concat(some("", 3), some("", 4), some("b", 5))...)
+	converse(t, pg, &pgproto3.Bind{PreparedStatement: "begin"}, &pgproto3.Execute{})
+	converse(t, pg, some("c", 6)...)
+	pg.Send(&pgproto3.Terminate{})
+	if err := pg.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end", func() bool { return len(r.audit.of(auditlog.SessionEnd)) > 0 })
+	var got []string
+	for _, e := range r.audit.of(auditlog.QueryEnd) {
+		if e.Statement.Command == "SELECT" {
+			got = append(got, fmt.Sprintf("%d/%d %s", e.Result.Rows, e.Result.MaskedCells, e.Result.Ended))
+		}
+	}
+	if want := "[2/2 closed 3/3 closed 4/4 closed 5/5 closed 6/6 broken off]"; fmt.Sprint(got) != want {
+		t.Errorf("on record are %v, want %v", got, want)
 	}
 }
 
