@@ -14,18 +14,22 @@ func TestResult(t *testing.T) {
 	id := Output{Name: "id"}
 	plan := &Plan{Outputs: []Output{id, open, id, hidden, id}, Results: []int{2, 2, 1}}
 	guessing := &Plan{Outputs: []Output{id, open, id, guess}, Results: []int{2, 2}}
+	foreign := &Plan{Outputs: []Output{{Name: "\u65e5", Mask: masking.Null}, {Name: "?"}, {Name: "x"}}, Results: []int{1, 1, 1}}
 	for name, test := range map[string]struct {
 		plan  *Plan
 		names []string
 		masks []masking.Mask // nil when there is no such result
 	}{
-		"the first":                 {plan, []string{"ID", "Title"}, []masking.Mask{nil, nil}},
-		"the second":                {plan, []string{"id", "mail"}, []masking.Mask{nil, masking.Null}},
-		"by its number of columns":  {plan, []string{"x"}, []masking.Mask{nil}},
-		"other names":               {plan, []string{"id", "x"}, []masking.Mask{nil, masking.Null}},
-		"another number":            {plan, []string{"id", "title", "mail"}, nil},
-		"a name that may be either": {guessing, []string{"id", "title"}, []masking.Mask{nil, masking.Withheld}},
-		"one result":                {&Plan{Outputs: []Output{hidden}}, []string{"x"}, []masking.Mask{masking.Null}},
+		"the first":                                 {plan, []string{"ID", "Title"}, []masking.Mask{nil, nil}},
+		"the second":                                {plan, []string{"id", "mail"}, []masking.Mask{nil, masking.Null}},
+		"by its number of columns":                  {plan, []string{"x"}, []masking.Mask{nil}},
+		"other names":                               {plan, []string{"id", "x"}, []masking.Mask{nil, masking.Null}},
+		"another number":                            {plan, []string{"id", "title", "mail"}, nil},
+		"a name that may be either":                 {guessing, []string{"id", "title"}, []masking.Mask{nil, masking.Withheld}},
+		"a name that is told in other words":        {foreign, []string{"?"}, []masking.Mask{masking.Null}},
+		"a name that other words may be told as":    {foreign, []string{"x"}, []masking.Mask{masking.Null}},
+		"names in a character set of several bytes": {plan, []string{"\x00i\x00d", "\x00x"}, []masking.Mask{nil, masking.Null}},
+		"one result":                                {&Plan{Outputs: []Output{hidden}}, []string{"x"}, []masking.Mask{masking.Null}},
 	} {
 		got := test.plan.Result(test.names)
 		if len(got) != len(test.masks) {
