@@ -48,6 +48,7 @@
 //	handshake.go   greeting, answer to it, TLS, changes of the method
 //	command.go     what a client asks
 //	parameter.go   parameters of COM_STMT_EXECUTE and query attributes
+//	bulk.go        rows of parameters of COM_STMT_BULK_EXECUTE
 //	reply.go       what a first byte means, OK, ERR, EOF
 //	column.go      the description of a column
 //	row.go         rows of both kinds, with other cells

@@ -39,10 +39,14 @@
 // # Messages
 //
 //	frame.go     letters and their names
+//	reader.go    messages out of a stream, and runs of one kind; writer.go into one
+//	rewrite.go   the messages of such a run with other bodies
 //	startup.go   StartupMessage, SSLRequest, GSSENCRequest, CancelRequest
+//	settings.go  what the options of a StartupMessage set
 //	query.go     client: Query, Parse, Bind, Describe, Execute, Close, FunctionCall
 //	row.go       server: RowDescription, ParameterDescription, DataRow
-//	copy.go      rows inside CopyData, binary; copytext.go, copycsv.go the others
+//	copy.go      rows inside CopyData, binary; copytext.go, copycsv.go the others,
+//	             copyline.go a line of theirs, byteset.go the bytes that end a cell
 //	status.go    server: ReadyForQuery, CommandComplete, BackendKeyData, CopyOutResponse
 //	auth.go      server: Authentication...
 //	error.go     what is in an ErrorResponse or NoticeResponse
@@ -56,7 +60,8 @@
 //
 //	types.go     OID and type modifier to Type
 //	value.go     Codec: text and back; number.go, numeric.go, instant.go,
-//	             interval.go, network.go have the types
+//	             interval.go, network.go have the types, scanner.go reads their text
+//	cells.go     CellRewriter and the rows of a result
 //	cell.go      Cell; array.go the elements of arrays
 //
 // https://www.postgresql.org/docs/current/protocol-message-formats.html

@@ -2,10 +2,7 @@ package myrelay
 
 import (
 	"bytes"
-	"errors"
-	"net"
 	"testing"
-	"time"
 
 	"sqlveil/protocol"
 	"sqlveil/protocol/mywire"
@@ -19,20 +16,14 @@ const stage = "\xff\xff\xff\x01\x01\x02\x50\xc3\x00\x05alter"
 func progressServer(c *mywire.Conn) error {
 	greeting := mywire.Greeting{
 		Version: "10.11.0-MariaDB", ThreadID: 7, Challenge: challenge(), Collation: 45, Plugin: "mysql_native_password",
-		Capabilities: sha2Capabilities&^mywire.CapMySQL | mywire.CapMariaDBProgress,
+		Capabilities: scriptedCapabilities&^mywire.CapMySQL | mywire.CapMariaDBProgress,
 	}
-	if err := errors.Join(c.Write(greeting.Append(nil)), c.Flush()); err != nil {
-		return err
-	}
-	if _, err := c.Packet(1 << 16); err != nil {
+	if _, err := exchange(c, greeting.Append(nil)); err != nil {
 		return err
 	}
 	ok := mywire.AppendOK(nil, mywire.OK{Status: mywire.StatusAutocommit}, 0, false)
 	ask := mywire.AuthSwitch{Plugin: "mysql_native_password", Challenge: challenge()}
-	if err := errors.Join(c.Write(ask.Append(nil)), c.Flush()); err != nil {
-		return err
-	}
-	if _, err := c.Packet(1 << 16); err != nil {
+	if _, err := exchange(c, ask.Append(nil)); err != nil {
 		return err
 	}
 	column := mywire.Column{Name: []byte("x"), Type: mywire.TypeVarString}
@@ -63,25 +54,9 @@ func progressServer(c *mywire.Conn) error {
 // A client that asks for it is told how far a statement is; one whose role has
 // masks is told only of the end.
 func TestProgress(t *testing.T) {
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
-	served := make(chan error)
-	r := newRig(t, func(relay *Relay) { relay.Address = socket.Addr().String() })
+	r := newRig(t, func(relay *Relay) { relay.Address = scripted(t, progressServer) })
 	r.exec("CREATE TABLE " + r.database + ".plain (id int)")
 	for user, want := range map[string]int{"dba": 2, "analyst": 0} {
-		go func() {
-			nc, err := socket.Accept()
-			if err != nil {
-				served <- err
-				return
-			}
-			defer nc.Close()
-			_ = nc.SetDeadline(time.Now().Add(20 * time.Second)) // fails only on a closed connection
-			served <- progressServer(mywire.NewConn(protocol.NewConn(nc)))
-		}()
 		c := r.raw(user, mywire.CapMariaDBProgress)
 		c.send(mywire.AppendText(nil, mywire.ComQuery, []byte("ALTER TABLE "+r.database+".plain ADD COLUMN extra int")))
 		told := 0
@@ -95,6 +70,5 @@ func TestProgress(t *testing.T) {
 			t.Errorf("%s: told %d times, want %d; then %q", user, told, want, body)
 		}
 		c.send([]byte{byte(mywire.ComQuit)})
-		t.Logf("%s: the server's side ended: %v", user, <-served)
 	}
 }

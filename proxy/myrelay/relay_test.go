@@ -425,18 +425,7 @@ func TestNoRole(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	authority, err := proxytest.NewAuthority("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := authority.Server("localhost", "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := tls.X509KeyPair(pair.Certificate, pair.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	certificate := certificate(t)
 	r := newRig(t, func(relay *Relay) {
 		relay.ClientTLSMod = session.TLSRequire
 		relay.ClientTLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{certificate}} }
@@ -446,7 +435,7 @@ func TestTLS(t *testing.T) {
 	if got := shown(t, conn, "SELECT mobile FROM person WHERE id = 1"); got != "138****0001" {
 		t.Error(got)
 	}
-	_, err = r.dial("analyst")
+	_, err := r.dial("analyst")
 	var told *driver.MySQLError
 	if !errors.As(err, &told) || told.Number != mywire.CodeSecureTransport {
 		t.Errorf("without TLS: got %v, want error %d", err, mywire.CodeSecureTransport)

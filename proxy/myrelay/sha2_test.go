@@ -11,15 +11,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync"
 	"testing"
-	"time"
 
 	driver "github.com/go-sql-driver/mysql"
 
-	"sqlveil/protocol"
 	"sqlveil/protocol/mywire"
 	"sqlveil/proxy/proxytest"
 	"sqlveil/proxy/session"
@@ -38,51 +34,9 @@ type sha2Server struct {
 	clear bool // a password came in clear without TLS; guarded by mu
 }
 
-// start serves until the test ends and returns the address.
-func (s *sha2Server) start() string {
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	s.t.Cleanup(func() {
-		socket.Close()
-		wg.Wait()
-	})
-	wg.Go(func() {
-		for {
-			nc, err := socket.Accept()
-			if err != nil {
-				return // closed
-			}
-			wg.Go(func() {
-				defer nc.Close()
-				_ = nc.SetDeadline(time.Now().Add(20 * time.Second)) // fails only on a closed connection
-				if err := s.serve(mywire.NewConn(protocol.NewConn(nc))); err != nil && !errors.Is(err, io.EOF) {
-					s.t.Logf("server: %v", err)
-				}
-			})
-		}
-	})
-	return socket.Addr().String()
-}
-
-const sha2Capabilities = mywire.CapMySQL | mywire.CapProtocol41 | mywire.CapSecureConnection | mywire.CapPluginAuth |
-	mywire.CapTransactions | mywire.CapConnectWithDB | mywire.CapLenencAuth | mywire.CapMultiStatements | mywire.CapMultiResults
-
-// challenge returns 20 random bytes without a zero.
-func challenge() []byte {
-	b := make([]byte, 20)
-	rand.Read(b) // never fails
-	for i := range b {
-		b[i] = b[i]&0x7f | 1
-	}
-	return b
-}
-
 func (s *sha2Server) serve(c *mywire.Conn) error {
 	nonce := challenge()
-	greeting := mywire.Greeting{Version: "8.4.0", ThreadID: 7, Challenge: nonce, Capabilities: sha2Capabilities, Collation: 255, Plugin: cachingSHA2}
+	greeting := mywire.Greeting{Version: "8.4.0", ThreadID: 7, Challenge: nonce, Capabilities: scriptedCapabilities, Collation: 255, Plugin: cachingSHA2}
 	if s.switches {
 		greeting.Plugin = "mysql_native_password"
 	}
@@ -97,7 +51,7 @@ func (s *sha2Server) serve(c *mywire.Conn) error {
 	if s.switches {
 		nonce = challenge()
 		ask := mywire.AuthSwitch{Plugin: cachingSHA2, Challenge: nonce}
-		if response, err = s.exchange(c, ask.Append(nil)); err != nil {
+		if response, err = exchange(c, ask.Append(nil)); err != nil {
 			return err
 		}
 	}
@@ -113,23 +67,14 @@ func (s *sha2Server) serve(c *mywire.Conn) error {
 		return err
 	}
 	if !in {
-		e := mywire.Error{Code: mywire.CodeAccessDenied, State: "28000", Message: "Access denied"}
-		return errors.Join(c.Write(e.Append(nil)), c.Flush())
+		return deny(c)
 	}
-	for {
-		if err := errors.Join(c.Write([]byte{0, 0, 0, 2, 0, 0, 0}), c.Flush()); err != nil {
-			return err
-		}
-		c.Restart()
-		if _, err := c.Packet(1 << 16); err != nil {
-			return err
-		}
-	}
+	return answerOK(c)
 }
 
 // login greets and reads the client's login, behind TLS where it asks for that.
 func (s *sha2Server) login(c *mywire.Conn, greeting *mywire.Greeting) (*mywire.Login, error) {
-	body, err := s.exchange(c, greeting.Append(nil))
+	body, err := exchange(c, greeting.Append(nil))
 	if err != nil {
 		return nil, err
 	}
@@ -146,18 +91,9 @@ func (s *sha2Server) login(c *mywire.Conn, greeting *mywire.Greeting) (*mywire.L
 	return mywire.DecodeLogin(bytes.Clone(body))
 }
 
-// exchange sends a packet and returns the next one.
-func (s *sha2Server) exchange(c *mywire.Conn, body []byte) ([]byte, error) {
-	if err := errors.Join(c.Write(body), c.Flush()); err != nil {
-		return nil, err
-	}
-	p, err := c.Packet(1 << 16)
-	return bytes.Clone(p.Body), err
-}
-
 // full asks for the password itself.
 func (s *sha2Server) full(c *mywire.Conn, nonce, password []byte) (bool, error) {
-	answer, err := s.exchange(c, mywire.AppendAuthMore(nil, []byte{fullAuth}))
+	answer, err := exchange(c, mywire.AppendAuthMore(nil, []byte{fullAuth}))
 	if err != nil {
 		return false, err
 	}
@@ -175,7 +111,7 @@ func (s *sha2Server) full(c *mywire.Conn, nonce, password []byte) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	answer, err = s.exchange(c, mywire.AppendAuthMore(nil, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+	answer, err = exchange(c, mywire.AppendAuthMore(nil, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
 	if err != nil {
 		return false, err
 	}
@@ -201,18 +137,7 @@ func scramble(password, nonce []byte) []byte {
 // the server alone; where it is on the client's side alone a password that the
 // server wants in full is not sent on.
 func TestCachingSHA2(t *testing.T) {
-	authority, err := proxytest.NewAuthority("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := authority.Server("127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := tls.X509KeyPair(pair.Certificate, pair.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	certificate := certificate(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +155,7 @@ func TestCachingSHA2(t *testing.T) {
 					relay.ClientTLSMod = session.TLSRequire
 					relay.ClientTLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{certificate}} }
 				}
-				relay.Address = server.start()
+				relay.Address = scripted(t, server.serve)
 			})
 			_, err := r.dial("dba", func(c *driver.Config) {
 				if clientTLS {
