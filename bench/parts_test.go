@@ -19,6 +19,7 @@ var texts = map[string]string{
 	"point":  "SELECT id, name, mobile FROM customers WHERE id = 1",
 	"star":   "SELECT * FROM customers WHERE id = 1",
 	"join":   "SELECT o.id, c.name, b.name, o.amount FROM orders o JOIN customers c ON c.id = o.customer_id JOIN companies b ON b.id = o.company_id WHERE o.id = 1 ORDER BY o.placed_at",
+	"joins":  "SELECT o.id, c.name, b.name, c.mobile, sum(p.amount) AS total, count(v.phone) FROM orders o JOIN customers c ON c.id = o.customer_id JOIN companies b ON b.id = o.company_id LEFT JOIN orders p ON p.customer_id = c.id LEFT JOIN customer_contacts v ON v.id = c.id WHERE o.placed_at > '2026-01-01' AND b.industry IN ('a', 'b') GROUP BY o.id, c.id, c.name, b.id, b.name, c.mobile ORDER BY total DESC LIMIT 20",
 	"report": "WITH recent AS (SELECT customer_id, sum(amount) AS total, count(*) AS n FROM orders WHERE placed_at > now() - interval '90 days' GROUP BY customer_id) SELECT c.id, c.name, c.mobile, r.total, rank() OVER (ORDER BY r.total DESC) FROM recent r JOIN customers c ON c.id = r.customer_id WHERE r.n > 1 LIMIT 100",
 }
 

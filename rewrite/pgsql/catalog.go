@@ -48,8 +48,9 @@ type Catalog struct {
 	incomplete bool
 
 	// former holds the other names that a column had since this process knows it.
-	former map[columnKey][]masking.Column
-	labels rewrite.LabelCache
+	former  map[columnKey][]masking.Column
+	labels  rewrite.LabelCache
+	offered offered
 }
 
 // qualified is a name in a schema.

@@ -216,7 +216,10 @@ func (r *resolver) compositeField(parts []string, l *queryLevel) (value, bool) {
 func (r *resolver) starTable(c *pg.ColumnRef, l *queryLevel) *table {
 	parts := strs(c.Fields)
 	if len(parts) == 0 {
-		return &table{columns: l.from.columns}
+		if len(l.from.parts) == 1 {
+			return l.from.parts[0]
+		}
+		return &table{columns: visible(l.from.parts...)}
 	}
 	schema := ""
 	if len(parts) > 1 {

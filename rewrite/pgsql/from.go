@@ -56,20 +56,12 @@ func (r *resolver) rangeVar(v *pg.RangeVar, l *queryLevel) *namespace {
 	if rel == nil {
 		return &namespace{}
 	}
-	t := &table{schema: rel.Schema, name: rel.Name, columns: r.relationColumns(rel)}
-	if s := scanOf(rel); s != nil {
-		for i := range t.columns {
-			t.columns[i].value.scan = s
-		}
-	}
+	t := &table{schema: rel.Schema, name: rel.Name, columns: r.relationColumns(rel), scan: scanOf(rel)}
 	return namespaceOf(aliased(t, v.Alias))
 }
 
-// hiddenColumns are what every table has besides its own; they hold no data.
-var hiddenColumns = []string{"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
-
 // relationColumns are the columns that a relation offers. A view's are resolved
-// through its definition.
+// through its definition. They must not be changed.
 func (r *resolver) relationColumns(rel *Relation) []column {
 	if !r.spend(len(rel.Columns)) {
 		return nil
@@ -77,18 +69,18 @@ func (r *resolver) relationColumns(rel *Relation) []column {
 	if rel.Definition != "" || rel.Locked {
 		return r.viewColumns(rel)
 	}
-	out := make([]column, 0, len(rel.Columns)+len(hiddenColumns))
-	for _, c := range rel.Columns {
-		out = append(out, column{name: c.Name.Name, value: r.generated(rel, c, r.columnValue(c))})
+	if columns, ok := r.offeredColumns(rel); ok {
+		return columns
+	}
+	out := r.declaredColumns(rel)
+	for i, c := range rel.Columns {
+		out[i].value = r.generated(rel, c, out[i].value)
 	}
 	if rel.Kind == 'v' && !rel.System {
-		for i := range out { // a view without a definition: nothing is known of it
+		for i := range rel.Columns { // a view without a definition: nothing is known of it
 			r.unsupported("view " + rel.Schema + "." + rel.Name)
 			out[i].value = value{}
 		}
-	}
-	for _, name := range hiddenColumns {
-		out = append(out, column{name: name, hidden: true})
 	}
 	return out
 }
@@ -171,10 +163,7 @@ func (r *resolver) viewQuery(rel *Relation) []column {
 		v.row, v.elements = fieldsWith(v.row, own), fieldsWith(v.elements, own)
 		out = append(out, column{name: c.Name.Name, value: v})
 	}
-	for _, name := range hiddenColumns {
-		out = append(out, column{name: name, hidden: true})
-	}
-	return out
+	return withHidden(out)
 }
 
 // fieldsWith are the fields of a row which is made of v too.
@@ -204,7 +193,7 @@ func aliased(t *table, a *pg.Alias) *table {
 	if a == nil {
 		return t
 	}
-	out := &table{name: a.Aliasname, columns: t.columns}
+	out := &table{name: a.Aliasname, columns: t.columns, scan: t.scan}
 	if len(a.Colnames) == 0 {
 		return out
 	}
@@ -252,38 +241,30 @@ func (r *resolver) join(j *pg.JoinExpr, l *queryLevel) *namespace {
 	right := r.fromItem(j.Rarg, l)
 	*l.from = before
 
-	out := &namespace{tables: append(append([]*table{}, left.tables...), right.tables...)}
 	using := strs(j.UsingClause)
 	if j.IsNatural {
 		using = commonNames(left, right)
 	}
-	out.columns = r.mergeColumns(left, right, using, j)
-	if j.JoinUsingAlias != nil {
-		out.tables = append(out.tables, &table{name: j.JoinUsingAlias.Aliasname, columns: out.columns[:min(len(using), len(out.columns))]})
+	out := &namespace{tables: slices.Concat(left.tables, right.tables), parts: slices.Concat(left.parts, right.parts)}
+	if len(using) > 0 {
+		merged := &table{columns: r.mergedColumns(left, right, using, j.Jointype)}
+		out.parts = append([]*table{merged}, without(using, out.parts)...)
+		if j.JoinUsingAlias != nil {
+			out.tables = append(out.tables, &table{name: j.JoinUsingAlias.Aliasname, columns: merged.columns})
+		}
 	}
 	if j.Quals != nil { // sees the join, and none of what stands before it in FROM
 		r.condition(j.Quals, &queryLevel{outer: l.outer, with: l.with, from: out, args: l.args}, "join")
 	}
 	if j.Alias != nil {
-		return namespaceOf(aliased(&table{columns: visible(out.columns)}, j.Alias))
+		return namespaceOf(aliased(&table{columns: visible(out.parts...)}, j.Alias))
 	}
 	return out
 }
 
-func visible(columns []column) []column {
-	out := make([]column, 0, len(columns))
-	for _, c := range columns {
-		if !c.hidden {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// mergeColumns is the column list of a join: the merged ones first, then the
-// rest of the left and of the right side.
-func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.JoinExpr) []column {
-	merged := make([]column, 0, len(left.columns)+len(right.columns))
+// mergedColumns are the columns of a join that stand for one of either side.
+func (r *resolver) mergedColumns(left, right *namespace, using []string, kind pg.JoinType) []column {
+	merged := make([]column, 0, len(using))
 	for _, name := range using {
 		a, okLeft := left.find(name)
 		b, okRight := right.find(name)
@@ -295,22 +276,30 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *pg.Jo
 			continue
 		}
 		r.compare(a, b, "join")
-		both := r.mergedValue(a, b, j.Jointype)
+		both := r.mergedValue(a, b, kind)
 		both.scan = nil
 		merged = append(merged, column{name: name, value: both})
 	}
-	joined := make(map[string]bool, len(using))
-	for _, name := range using {
-		joined[name] = true
+	return merged
+}
+
+// without are tables without the columns of some names.
+func without(names []string, tables []*table) []*table {
+	gone := make(map[string]bool, len(names))
+	for _, name := range names {
+		gone[name] = true
 	}
-	for _, side := range [][]column{left.columns, right.columns} {
-		for _, c := range side {
-			if c.hidden || !joined[c.name] {
-				merged = append(merged, c)
+	out := make([]*table, len(tables))
+	for i, t := range tables {
+		rest := &table{scan: t.scan, columns: make([]column, 0, len(t.columns))}
+		for _, c := range t.columns {
+			if c.hidden || !gone[c.name] {
+				rest.columns = append(rest.columns, c)
 			}
 		}
+		out[i] = rest
 	}
-	return merged
+	return out
 }
 
 // mergedValue is a column that two sides are joined by. An inner join gives
@@ -367,14 +356,12 @@ func contains(names []string, name string) bool {
 // commonNames are the columns that NATURAL joins by, in the left side's order.
 func commonNames(left, right *namespace) []string {
 	names := map[string]bool{} // true until it is listed
-	for _, c := range right.columns {
-		if !c.hidden {
-			names[c.name] = true
-		}
+	for _, c := range visible(right.parts...) {
+		names[c.name] = true
 	}
 	var out []string
-	for _, c := range left.columns {
-		if !c.hidden && names[c.name] {
+	for _, c := range visible(left.parts...) {
+		if names[c.name] {
 			names[c.name] = false
 			out = append(out, c.name)
 		}

@@ -136,7 +136,7 @@ func (r *resolver) star(n *pg.Node, l *queryLevel) ([]column, bool) {
 			return nil, false
 		}
 		if t := r.starTable(e.ColumnRef, l); t != nil && r.spend(len(t.columns)) {
-			return visible(t.columns), true
+			return visible(t), true
 		}
 		return nil, true
 	case *pg.Node_AIndirection:

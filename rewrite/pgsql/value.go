@@ -127,32 +127,62 @@ type column struct {
 type table struct {
 	schema  string // the schema it was written or found with; "" for an alias
 	name    string
-	columns []column
-	row     *value // all of them, when somebody has asked
+	columns []column // which may be those of other tables, too: they are not changed
+	scan    *scan    // whose row the columns are taken from, when the query itself reads the table
+	row     *value   // all of them, when somebody has asked
+}
+
+// value is that of a column of the table.
+func (t *table) value(c *column) value {
+	v := c.value
+	if t.scan != nil {
+		v.scan = t.scan
+	}
+	return v
 }
 
 // find returns the column of that name, and whether there is one.
-func (t *table) find(name string) (value, bool) {
-	var out value
-	found := false
-	for i := range t.columns {
-		c := &t.columns[i] // which is large
-		if c.name != name {
-			continue
+func (t *table) find(name string) (value, bool) { return findIn(name, t) }
+
+// findIn returns the column of that name among those of some tables, and whether
+// there is one. Of several, which are ambiguous to the server too, it is either.
+func findIn(name string, tables ...*table) (out value, found bool) {
+	for _, t := range tables {
+		for i := range t.columns {
+			c := &t.columns[i] // which is large
+			switch {
+			case c.name != name:
+			case found:
+				out = either(out, t.value(c))
+			default:
+				out, found = t.value(c), true
+			}
 		}
-		if found { // ambiguous to the server too
-			out = either(out, c.value)
-			continue
-		}
-		out, found = c.value, true
 	}
 	return out, found
+}
+
+// visible are the columns that * stands for.
+func visible(tables ...*table) []column {
+	n := 0
+	for _, t := range tables {
+		n += len(t.columns)
+	}
+	out := make([]column, 0, n)
+	for _, t := range tables {
+		for i := range t.columns {
+			if c := &t.columns[i]; !c.hidden {
+				out = append(out, column{name: c.name, value: t.value(c)})
+			}
+		}
+	}
+	return out
 }
 
 // whole is the table's row as one value.
 func (t *table) whole() value {
 	if t.row == nil {
-		row := visible(t.columns)
+		row := visible(t)
 		cells := make([]value, len(row))
 		for i, c := range row {
 			cells[i] = c.value
@@ -164,20 +194,17 @@ func (t *table) whole() value {
 
 // A namespace is what a FROM clause, or a part of one, makes visible.
 type namespace struct {
-	tables  []*table // by qualified name
-	columns []column // by bare name and by *, in order
+	tables []*table // by qualified name
+	parts  []*table // whose columns are found by bare name and by *, in order
 }
 
 // add puts two FROM items side by side.
 func (n *namespace) add(m *namespace) {
 	n.tables = append(n.tables, m.tables...)
-	n.columns = append(n.columns, m.columns...)
+	n.parts = append(n.parts, m.parts...)
 }
 
-func (n *namespace) find(name string) (value, bool) {
-	t := table{columns: n.columns}
-	return t.find(name)
-}
+func (n *namespace) find(name string) (value, bool) { return findIn(name, n.parts...) }
 
 // table returns the FROM item called name, in schema if that is not empty.
 func (n *namespace) table(schema, name string) *table {
@@ -191,5 +218,6 @@ func (n *namespace) table(schema, name string) *table {
 
 // namespaceOf is the namespace of one table.
 func namespaceOf(t *table) *namespace {
-	return &namespace{tables: []*table{t}, columns: t.columns}
+	one := []*table{t}
+	return &namespace{tables: one[:1:1], parts: one[:1:1]}
 }

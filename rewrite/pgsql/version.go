@@ -39,7 +39,7 @@ func (r *resolver) withOldAndNew(t *target, from *namespace) *namespace {
 	if r.catalog.ServerVersion < version18 {
 		return from
 	}
-	out := &namespace{tables: from.tables[:len(from.tables):len(from.tables)], columns: from.columns}
+	out := &namespace{tables: from.tables[:len(from.tables):len(from.tables)], parts: from.parts}
 	for _, name := range []string{"old", "new"} {
 		if from.table("", name) == nil {
 			out.tables = append(out.tables, &table{name: name, columns: t.table.columns})

@@ -188,7 +188,7 @@ func (r *resolver) onConflict(t *target, c *pg.OnConflictClause, l *queryLevel) 
 	}
 	excluded := &table{name: "excluded", columns: r.excludedColumns(t)}
 	in := &queryLevel{outer: l.outer, with: l.with, args: l.args, from: &namespace{
-		tables: append([]*table{excluded}, l.from.tables...), columns: l.from.columns,
+		tables: append([]*table{excluded}, l.from.tables...), parts: l.from.parts,
 	}}
 	r.assignments(t, c.TargetList, in)
 	r.condition(c.WhereClause, in, "where")
