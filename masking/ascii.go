@@ -16,46 +16,88 @@ func notPlain(w uint64) uint64 { return (w | (w - ones)) & highs }
 // notGraphic marks what is no visible character of ASCII: blanks and controls too.
 func notGraphic(w uint64) uint64 { return (w | (w - '!'*ones) | (w + ones)) & highs }
 
+// notLetter marks what is no letter of ASCII.
+func notLetter(w uint64) uint64 {
+	low := (w | 0x20*ones) &^ highs // in lower case
+	return (^(low + (0x80-'a')*ones) | (low + (0x7f-'z')*ones) | w) & highs
+}
+
+// notInHost marks what the names of hosts are not made of.
+func notInHost(w uint64) uint64 {
+	const first, last = '-', '9' // with the dot and the slash in between
+	low, slash := w&^highs, w^'/'*ones
+	other := ^(low + (0x80-first)*ones) | (low + (0x7f-last)*ones) | (slash-ones)&^slash
+	return (notLetter(w)&other | w) & highs
+}
+
+// dots marks dots, and perhaps a slash behind one.
+func dots(w uint64) uint64 {
+	dot := w ^ '.'*ones
+	return (dot - ones) &^ dot & highs
+}
+
 // isPlain reports whether text is ASCII without NUL.
 func isPlain(text []byte) bool {
-	for len(text) >= 8 {
-		if notPlain(word(text)) != 0 {
-			return false
-		}
-		text = text[8:]
+	if len(text) < 8 {
+		return notPlain(short(text)) == 0
 	}
-	return notPlain(few(text)) == 0
+	last := len(text) - 8
+	bad := notPlain(word(text[last:]))
+	for i := 0; i < last; i += 8 {
+		bad |= notPlain(word(text[i:]))
+	}
+	return bad == 0
 }
 
 // isGraphic reports whether every byte of text is a visible character of ASCII.
 func isGraphic(text []byte) bool {
-	for len(text) >= 8 {
-		if notGraphic(word(text)) != 0 {
-			return false
-		}
-		text = text[8:]
+	if len(text) < 8 {
+		return notGraphic(short(text)) == 0
 	}
-	return notGraphic(few(text)) == 0
+	last := len(text) - 8
+	bad := notGraphic(word(text[last:]))
+	for i := 0; i < last; i += 8 {
+		bad |= notGraphic(word(text[i:]))
+	}
+	return bad == 0
 }
 
-// word is the first eight bytes of text, which has as many.
-func word(text []byte) uint64 { return uint64(half(text)) | uint64(half(text[4:]))<<32 }
-
-// half is the first four bytes of text, which has as many.
-func half(text []byte) uint32 {
-	_ = text[3]
-	return uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16 | uint32(text[3])<<24
+// isHost reports whether text is a host name of two labels or more in ASCII.
+func isHost(text []byte) bool {
+	if len(text) == 0 || text[0] == '.' || text[len(text)-1] == '.' {
+		return false
+	}
+	if len(text) < 8 {
+		w := short(text)
+		between := dots(w)
+		return between != 0 && notInHost(w)|between&(between<<8) == 0
+	}
+	last := len(text) - 8
+	w := word(text[last:])
+	between := dots(w)
+	bad := notInHost(w) | between&(between<<8)
+	for i := 0; i < last; i += 7 { // so that a word has every two bytes that are neighbours
+		w := word(text[i:])
+		more := dots(w)
+		bad |= notInHost(w) | more&(more<<8)
+		between |= more
+	}
+	return bad == 0 && between != 0
 }
 
-// few is a text of less than eight bytes in a word, in no certain order, some of
-// them twice, and letters where there are too few.
-func few(text []byte) uint64 {
-	const letters = 'a' * ones
-	switch n := len(text); {
-	case n >= 4:
-		return uint64(half(text)) | uint64(half(text[n-4:]))<<32
-	case n > 0:
-		return letters&^0xffffff | uint64(text[0]) | uint64(text[n/2])<<8 | uint64(text[n-1])<<16
+// word is the first eight bytes of text, which has as many, the first lowest.
+func word(text []byte) uint64 {
+	_ = text[7]
+	return uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
+		uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
+}
+
+// short is a text of less than eight bytes in a word, the first lowest, with letters
+// behind the last.
+func short(text []byte) uint64 {
+	w := uint64('a' * ones)
+	for i := len(text) - 1; i >= 0; i-- {
+		w = w<<8 | uint64(text[i])
 	}
-	return letters
+	return w
 }

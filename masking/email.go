@@ -48,8 +48,8 @@ func (email) shortcut(t Type) shortcut {
 
 // try implements [shortcut].
 func (m *asciiEmail) try(dst, text []byte) ([]byte, bool) {
-	at := hostStart(text) - 1
-	if at < 1 || !isGraphic(text[:at]) || at == 1+len(stars) && string(text[1:at]) == stars {
+	at := bytes.IndexByte(text, '@')
+	if at < 1 || !isGraphic(text[:at]) || !isHost(text[at+1:]) || at == 1+len(stars) && string(text[1:at]) == stars {
 		return dst, false
 	}
 	if at > 1 {
@@ -58,35 +58,6 @@ func (m *asciiEmail) try(dst, text []byte) ([]byte, bool) {
 	dst = append(dst, stars...)
 	return append(dst, text[at:]...), fits(1+len(stars)+len(text)-at, m.length)
 }
-
-// hostStart returns where the domain of an address begins, 0 where text does not
-// end in an @ and a domain in ASCII.
-func hostStart(text []byte) int {
-	dots, label := 0, 0
-	for i := len(text) - 1; i >= 0; i-- {
-		switch c := text[i]; {
-		case inLabels[c]:
-			label++
-		case label == 0:
-			return 0
-		case c == '.':
-			dots, label = dots+1, 0
-		case c == '@' && dots > 0:
-			return i + 1
-		default:
-			return 0
-		}
-	}
-	return 0
-}
-
-// inLabels are the bytes that the labels of a host name are made of.
-var inLabels = func() (in [256]bool) {
-	for c := range byte(utf8.RuneSelf) {
-		in[c] = c == '-' || isAlphanumeric(c)
-	}
-	return in
-}()
 
 // isMailbox reports whether text can be the part before the @: whatever is
 // written without blanks.

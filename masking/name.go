@@ -147,18 +147,19 @@ func (m *asciiName) try(dst, text []byte) ([]byte, bool) {
 		if letters == 0 || words == mostWords || i < len(text) && nameParts[text[i]] != partBreak {
 			return dst, false
 		}
-		if words > 0 {
-			dst = append(dst, ' ')
-		}
 		if letters > 1 {
 			dst = append(dst, first)
 		}
-		dst = append(dst, stars...)
+		dst = append(dst, stars+" "...)
 		for i < len(text) && nameParts[text[i]] == partBreak {
 			i++
 		}
 	}
-	return dst, words > 0 && fits(len(dst)-start, m.length)
+	if words == 0 {
+		return dst, false
+	}
+	dst = dst[:len(dst)-1] // without the last blank
+	return dst, fits(len(dst)-start, m.length)
 }
 
 // What a byte is in a name of ASCII words.
