@@ -28,16 +28,25 @@ func newByteSet(two [2]byte, controls string) (s byteSet) {
 // misses says whether no byte of text is in the set. It looks at eight at once for
 // any control character and the two others.
 func (s *byteSet) misses(text []byte) bool {
-	rest := text
-	for len(rest) >= 8 {
-		w := protocol.Uint64At(rest)
-		one, other := w^s.two[0], w^s.two[1] // with a zero for each of the two
-		if ((w-' '*ones)&^w|(one-ones)&^one|(other-ones)&^other)&highs != 0 {
-			break
-		}
-		rest = rest[8:]
+	if len(text) < 8 {
+		return s.missesEach(text)
 	}
-	for _, b := range rest {
+	last := len(text) - 8
+	found := s.suspect(protocol.Uint64At(text[last:]))
+	for i := 0; i < last; i += 8 {
+		found |= s.suspect(protocol.Uint64At(text[i:]))
+	}
+	return found == 0 || s.missesEach(text)
+}
+
+// suspect marks any control character and the two others.
+func (s *byteSet) suspect(w uint64) uint64 {
+	one, other := w^s.two[0], w^s.two[1] // with a zero for each of the two
+	return ((w-' '*ones)&^w | (one-ones)&^one | (other-ones)&^other) & highs
+}
+
+func (s *byteSet) missesEach(text []byte) bool {
+	for _, b := range text {
 		if s.has[b] {
 			return false
 		}

@@ -49,28 +49,38 @@ func (o *CopyOptions) fill() {
 type Copy struct {
 	options   CopyOptions
 	cells     *Cells
+	last      int    // how many columns there are up to the last that is rewritten
+	spans     []span // of the cells of the line at hand
 	limit     int
 	find      func(held []byte) (size int, err error)
 	rewrite   func(dst, row []byte) ([]byte, error) // one row, with its end
 	delimiter [1]byte
 	special   byteSet // bytes that do not stand for themselves in a cell
+	nulls     bool    // a cell that looks like NULL is taken for it
 	header    bool    // the header is still to come
 	ended     bool    // binary: the trailer has come
 	rows      int64
 
 	held    []byte // the start of a row whose end has not come
 	scanned int    // how much of held has been searched for the end
-	quoted  bool   // CSV: whether held[:scanned] ends within quotes
+	quotes  bool   // CSV: whether held[:scanned] has a quote
+	quoted  bool   // CSV: whether it ends within quotes
 	cell    []byte // the cell at hand, without quotes and escapes
 	out     []byte // and its rewritten form
 }
+
+// A span is where a cell stands in its line.
+type span struct{ start, size int }
 
 // NewCopy returns a Copy whose columns are rewritten as [Cells] do; the
 // rewriters see the text format, or the binary format where the options say so.
 // A row of more than limit bytes is an error.
 func NewCopy(options CopyOptions, columns []CellRewriter, limit int) *Copy {
 	options.fill()
-	c := &Copy{options: options, cells: NewCells(columns), limit: limit, header: options.Header}
+	c := &Copy{options: options, cells: NewCells(columns), spans: make([]span, len(columns)), limit: limit, header: options.Header}
+	if n := len(c.cells.steps); n > 0 {
+		c.last = c.cells.steps[n-1].number + 1
+	}
 	c.delimiter[0] = options.Delimiter
 	switch {
 	case options.Binary:
@@ -114,7 +124,7 @@ func (c *Copy) each(dst, data []byte) (out, rest []byte, err error) {
 			return dst, nil, failed("COPY", err)
 		}
 		data = data[size:]
-		c.scanned, c.quoted = 0, false
+		c.scanned, c.quotes, c.quoted = 0, false, false
 	}
 	if len(data) > c.limit {
 		return dst, nil, fmt.Errorf("COPY: %w: a row of more than %d bytes", protocol.ErrTooLarge, c.limit)
@@ -145,7 +155,7 @@ func (c *Copy) End() error {
 }
 
 func (c *Copy) miscount() error {
-	return fmt.Errorf("%w: a row does not have %d columns", protocol.ErrMalformed, c.cells.columns)
+	return fmt.Errorf("%w: a row does not have %d columns", protocol.ErrMalformed, len(c.spans))
 }
 
 // The binary format: a signature, flags, an extension that is skipped, rows of
@@ -174,11 +184,11 @@ func (c *Copy) findTuple(held []byte) (int, error) {
 	case len(held) < c.scanned: // what was missing at the last attempt has not come
 		return 0, nil
 	}
-	if n := int(protocol.Uint16At(held)); n != c.cells.columns {
-		return 0, fmt.Errorf("%w: %d columns, %d expected", protocol.ErrMalformed, n, c.cells.columns)
+	if n := int(protocol.Uint16At(held)); n != len(c.spans) {
+		return 0, fmt.Errorf("%w: %d columns, %d expected", protocol.ErrMalformed, n, len(c.spans))
 	}
 	end := 2
-	for range c.cells.columns {
+	for range c.spans {
 		if len(held) < end+lengthSize {
 			c.scanned = end + lengthSize
 			return 0, nil

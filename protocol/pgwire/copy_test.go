@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"sqlveil/protocol"
 )
 
@@ -29,7 +31,7 @@ type echo struct{ identity }
 func (e echo) AppendCell(dst, cell []byte) ([]byte, bool) { return e.Append(dst, cell) }
 
 // copyAll rewrites pieces and returns what came out.
-func copyAll(t testing.TB, o CopyOptions, columns []CellRewriter, pieces ...[]byte) (string, int64) {
+func copyAll(t rapid.TB, o CopyOptions, columns []CellRewriter, pieces ...[]byte) (string, int64) {
 	t.Helper()
 	c := NewCopy(o, columns, 1000)
 	var out []byte
@@ -203,6 +205,9 @@ func TestCopyRefuses(t *testing.T) {
 	}{
 		{"text with too few columns", CopyOptions{}, "a\n", protocol.ErrMalformed},
 		{"text with too many columns", CopyOptions{}, "a\tb\tc\n", protocol.ErrMalformed},
+		{"text with an escape and an empty column too many", CopyOptions{}, "a\\\\\tb\t\n", protocol.ErrMalformed},
+		{"text with an escape and too few columns", CopyOptions{}, "a\\\tb\n", protocol.ErrMalformed},
+		{"csv with quotes and an empty column too many", CopyOptions{CSV: true}, "\"a\",b,\n", protocol.ErrMalformed},
 		{"text without end", CopyOptions{}, "a\tb", protocol.ErrMalformed},
 		{"text without end of line for too long", CopyOptions{}, strings.Repeat("x", 1001), protocol.ErrTooLarge},
 		{"csv with too few columns", CopyOptions{CSV: true}, "a\n", protocol.ErrMalformed},
@@ -216,6 +221,14 @@ func TestCopyRefuses(t *testing.T) {
 		{"binary with three columns", CopyOptions{Binary: true}, binary("\x00\x03"), protocol.ErrMalformed},
 		{"binary without trailer", CopyOptions{Binary: true}, binary(""), protocol.ErrMalformed},
 		{"binary behind the trailer", CopyOptions{Binary: true}, binary("\xff\xff\x00"), protocol.ErrMalformed},
+	}
+	for _, columns := range [][]CellRewriter{nil, {nil}} {
+		if out, err := NewCopy(CopyOptions{}, columns, 1000).Rewrite(nil, []byte("a\tb\n")); !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("two columns, %d expected: got %q, %v", len(columns), out, err)
+		}
+	}
+	if out, err := NewCopy(CopyOptions{}, nil, 1000).Rewrite(nil, []byte("a\n")); !errors.Is(err, protocol.ErrMalformed) {
+		t.Errorf("a column, none expected: got %q, %v", out, err)
 	}
 	for _, tt := range tests {
 		c := NewCopy(tt.options, two, 1000)

@@ -4,7 +4,8 @@ import "bytes"
 
 // asCSV makes c one of the CSV format.
 func (c *Copy) asCSV() {
-	c.find, c.rewrite = c.findCSV, c.rewriteCSV
+	c.find, c.rewrite = c.findCSV, c.rewriteLine
+	c.nulls = bytes.IndexByte(c.options.Null, c.options.Quote) < 0 // as the server wants it
 	c.special = newByteSet([2]byte{c.options.Delimiter, c.options.Quote}, "\n\r")
 }
 
@@ -27,7 +28,7 @@ func (c *Copy) findCSV(held []byte) (int, error) {
 		quote := indexFrom(held[:stop], c.scanned, o.Quote)
 		switch {
 		case quote < stop:
-			c.quoted = !c.quoted // a doubled quote leaves and enters again
+			c.quotes, c.quoted = true, !c.quoted // a doubled quote leaves and enters again
 			c.scanned = quote + 1
 		case stop < len(held):
 			return stop + 1, nil
@@ -63,16 +64,11 @@ func (c *Copy) findEscapedCSV(held []byte) (int, error) {
 				c.scanned++
 			}
 		case b == o.Quote:
-			c.quoted = !c.quoted
+			c.quotes, c.quoted = true, !c.quoted
 		}
 		c.scanned++
 	}
 	return 0, nil
-}
-
-// rewriteCSV rewrites a line of the CSV format, which may hold line ends.
-func (c *Copy) rewriteCSV(dst, line []byte) ([]byte, error) {
-	return c.rewriteLine(dst, line, bytes.IndexByte(line, c.options.Quote) < 0)
 }
 
 // endOfCSV returns where the first cell of line ends, -1 when its quotes are not
@@ -118,9 +114,11 @@ func (c *Copy) escapes(text []byte) bool {
 
 // unquoted returns what a cell holds, without quotes and escapes.
 func (c *Copy) unquoted(cell []byte) []byte {
-	o := &c.options
+	if len(cell) == 0 || cell[0] != c.options.Quote {
+		return cell
+	}
 	inner := cell[1 : len(cell)-1]
-	if bytes.IndexByte(inner, o.Escape) < 0 {
+	if bytes.IndexByte(inner, c.options.Escape) < 0 {
 		return inner
 	}
 	c.cell = c.cell[:0]
@@ -133,32 +131,11 @@ func (c *Copy) unquoted(cell []byte) []byte {
 	return c.cell
 }
 
-// appendCSV appends a rewritten cell of the CSV format. The server puts quotes
-// around a value that looks like NULL, so without them it is NULL. The new cell
-// has quotes where the server would set them around the new value: those of the
-// old cell would tell what is in it.
-func (c *Copy) appendCSV(dst, cell []byte, step *step) []byte {
-	o := &c.options
-	switch {
-	case len(cell) > 0 && cell[0] == o.Quote:
-		cell = c.unquoted(cell)
-	case bytes.Equal(cell, o.Null):
-		return append(dst, cell...)
-	}
-	start := len(dst)
-	out, ok := step.column.AppendCell(dst, cell)
-	switch {
-	case !ok:
-		return append(out[:start], o.Null...)
-	case !c.needsQuotes(out[start:]) && !o.quotes(step.number):
-		return out
-	}
-	c.out = append(c.out[:0], out[start:]...)
-	return c.appendQuoted(out[:start], c.out)
-}
-
-func (c *Copy) needsQuotes(text []byte) bool {
-	return !c.special.misses(text) || bytes.Equal(text, c.options.Null) || c.cells.columns == 1 && string(text) == `\.`
+// needsQuotes says whether the server would put quotes around a value. Without them
+// what looks like NULL is NULL.
+func (c *Copy) needsQuotes(text []byte, column int) bool {
+	return !c.special.misses(text) || bytes.Equal(text, c.options.Null) || c.options.quotes(column) ||
+		len(c.spans) == 1 && string(text) == `\.`
 }
 
 // appendQuoted appends text in quotes.

@@ -2,76 +2,104 @@ package pgwire
 
 import "bytes"
 
-// rewriteLine rewrites the cells of a line whose columns have rewriters, and
-// copies what is between them in one piece. In a plain line nothing is in quotes
-// or escaped, so that every delimiter ends a cell.
-func (c *Copy) rewriteLine(dst, line []byte, plain bool) ([]byte, error) {
-	text := line[:len(line)-1]
-	if c.cells.columns == 0 && len(text) > 0 {
+// rewriteLine rewrites the cells of a line whose columns have rewriters, and copies
+// what is between them in one piece.
+func (c *Copy) rewriteLine(dst, line []byte) ([]byte, error) {
+	text, plain := line[:len(line)-1], c.isPlain(line)
+	if plain && !c.locatePlain(text) || !plain && !c.locate(text) {
 		return dst, c.miscount()
 	}
-	at, kept := 0, 0 // cells begin at text[at:], text[:kept] has been dealt with
+	kept := 0 // line[:kept] has been dealt with
 	for i := range c.cells.steps {
 		step := &c.cells.steps[i]
-		if at = c.pastCells(text, at, step.over, plain); at < 0 {
-			return dst, c.miscount()
-		}
-		next := c.pastCells(text, at, 1, plain)
-		if next < 0 {
-			return dst, c.miscount()
-		}
-		dst = append(dst, text[kept:at]...)
-		kept = next - 1
-		if c.options.CSV {
-			dst = c.appendCSV(dst, text[at:kept], step)
-		} else {
-			dst = c.appendText(dst, text[at:kept], step)
-		}
-		at = next
-	}
-	if !c.endsWith(text, at, plain) {
-		return dst, c.miscount()
+		cell := c.spans[step.number]
+		dst = append(dst, line[kept:cell.start]...)
+		kept = cell.start + cell.size
+		dst = c.appendCell(dst, line[cell.start:kept:kept], step, plain)
 	}
 	return append(dst, line[kept:]...), nil
 }
 
-// pastCells returns where the cell behind the n cells that begin at text[at:]
-// begins: past the end of text behind the last cell of a line. It returns -1 when
-// there are less than n.
-func (c *Copy) pastCells(text []byte, at, n int, plain bool) int {
-	for ; n > 0; n-- {
-		if at > len(text) {
-			return -1
-		}
-		size := c.cellSize(text[at:], plain)
+// isPlain says whether nothing in a line is in quotes or escaped, so that every
+// delimiter ends a cell.
+func (c *Copy) isPlain(line []byte) bool {
+	if c.options.CSV {
+		return !c.quotes
+	}
+	return bytes.IndexByte(line, '\\') < 0
+}
+
+// locatePlain notes where the cells of a plain line are, as far as they matter, and
+// returns false when there are not as many as columns.
+func (c *Copy) locatePlain(text []byte) bool {
+	if bytes.Count(text, c.delimiter[:]) != len(c.spans)-1 {
+		return len(c.spans) == 0 && len(text) == 0
+	}
+	at := 0
+	for i := range c.spans[:c.last] {
+		size := bytes.IndexByte(text[at:], c.options.Delimiter)
 		if size < 0 {
-			return -1
+			size = len(text) - at
 		}
+		c.spans[i] = span{at, size}
 		at += size + 1
 	}
-	return at
+	return true
+}
+
+// locate is locatePlain for any line.
+func (c *Copy) locate(text []byte) bool {
+	at := 0
+	for i := range c.spans {
+		if at > len(text) {
+			return false
+		}
+		size := c.cellSize(text[at:])
+		if size < 0 {
+			return false
+		}
+		c.spans[i] = span{at, size}
+		at += size + 1
+	}
+	return at == len(text)+1
 }
 
 // cellSize returns where the first cell of text ends, -1 when it does not.
-func (c *Copy) cellSize(text []byte, plain bool) int {
-	switch {
-	case plain:
-		if end := bytes.IndexByte(text, c.options.Delimiter); end >= 0 {
-			return end
-		}
-		return len(text)
-	case c.options.CSV:
+func (c *Copy) cellSize(text []byte) int {
+	if c.options.CSV {
 		return c.endOfCSV(text)
 	}
 	return c.endOfText(text)
 }
 
-// endsWith says whether the columns behind the last that is rewritten are what
-// remains of a line.
-func (c *Copy) endsWith(text []byte, at int, plain bool) bool {
-	n := c.cells.behind
-	if plain && n > 0 && at <= len(text) {
-		return bytes.Count(text[at:], c.delimiter[:]) == n-1
+// appendCell appends a rewritten cell, escaped or in quotes where the server would
+// have it so: what the old cell had would tell what was in it.
+func (c *Copy) appendCell(dst, cell []byte, step *step, plain bool) []byte {
+	if c.nulls && bytes.Equal(cell, c.options.Null) {
+		return append(dst, cell...)
 	}
-	return c.cells.columns == 0 || c.pastCells(text, at, n, plain) == len(text)+1
+	if !plain {
+		cell = c.value(cell)
+	}
+	start := len(dst)
+	out, ok := step.column.AppendCell(dst, cell)
+	switch {
+	case !ok:
+		return append(out[:start], c.options.Null...)
+	case c.options.CSV && c.needsQuotes(out[start:], step.number):
+		c.out = append(c.out[:0], out[start:]...)
+		return c.appendQuoted(out[:start], c.out)
+	case !c.options.CSV && !c.special.misses(out[start:]):
+		c.out = append(c.out[:0], out[start:]...)
+		return c.appendEscaped(out[:start], c.out)
+	}
+	return out
+}
+
+// value returns what a cell holds, without quotes and escapes.
+func (c *Copy) value(cell []byte) []byte {
+	if c.options.CSV {
+		return c.unquoted(cell)
+	}
+	return c.unescaped(cell)
 }

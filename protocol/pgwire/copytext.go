@@ -7,7 +7,7 @@ import (
 
 // asText makes c one of the text format.
 func (c *Copy) asText() {
-	c.find, c.rewrite = c.findText, c.rewriteText
+	c.find, c.rewrite, c.nulls = c.findText, c.rewriteLine, c.nullIsNull()
 	c.special = newByteSet([2]byte{'\\', c.options.Delimiter}, copyControls)
 }
 
@@ -21,44 +21,19 @@ func (c *Copy) findText(held []byte) (int, error) {
 	return c.scanned + i + 1, nil
 }
 
-// rewriteText rewrites a line of the text format.
-func (c *Copy) rewriteText(dst, line []byte) ([]byte, error) {
-	return c.rewriteLine(dst, line, bytes.IndexByte(line, '\\') < 0)
-}
-
 // endOfText returns where the first cell of line ends: at a delimiter that no
 // backslash precedes.
 func (c *Copy) endOfText(line []byte) int {
-	for i := 0; i < len(line); i++ {
-		switch line[i] {
-		case c.options.Delimiter:
-			return i
-		case '\\':
-			i++
+	end := indexFrom(line, 0, c.options.Delimiter)
+	for at := 0; ; {
+		escape := bytes.IndexByte(line[at:end], '\\')
+		if escape < 0 {
+			return end
+		}
+		if at = min(at+escape+2, len(line)); at > end { // the delimiter is what is escaped
+			end = indexFrom(line, at, c.options.Delimiter)
 		}
 	}
-	return len(line)
-}
-
-// appendText appends a rewritten cell of the text format.
-func (c *Copy) appendText(dst, cell []byte, step *step) []byte {
-	if c.nullIsNull() && bytes.Equal(cell, c.options.Null) {
-		return append(dst, cell...)
-	}
-	if bytes.IndexByte(cell, '\\') >= 0 {
-		c.cell = appendUnescaped(c.cell[:0], cell)
-		cell = c.cell
-	}
-	start := len(dst)
-	out, ok := step.column.AppendCell(dst, cell)
-	switch {
-	case !ok:
-		return append(out[:start], c.options.Null...)
-	case c.special.misses(out[start:]):
-		return out
-	}
-	c.out = append(c.out[:0], out[start:]...)
-	return c.appendEscaped(out[:start], c.out)
 }
 
 // nullIsNull says whether a cell that looks like NULL is NULL, or at worst empty.
@@ -74,6 +49,15 @@ const (
 	copyLetters  = "bfnrtv"
 	copyControls = "\b\f\n\r\t\v"
 )
+
+// unescaped returns what a cell holds.
+func (c *Copy) unescaped(cell []byte) []byte {
+	if bytes.IndexByte(cell, '\\') < 0 {
+		return cell
+	}
+	c.cell = appendUnescaped(c.cell[:0], cell)
+	return c.cell
+}
 
 func appendUnescaped(dst, cell []byte) []byte {
 	for i := 0; i < len(cell); i++ {
