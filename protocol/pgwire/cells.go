@@ -73,8 +73,13 @@ func (c *Cells) Rewrite(dst, body []byte) ([]byte, error) {
 			dst = append(dst, body[kept:at]...) // with a length that is written over
 		}
 		kept = at + size
-		dst = appendInPlace(dst, body[at:kept:kept], step.column)
-		at = kept
+		start := len(dst)
+		out, ok := step.column.AppendCell(dst, body[at:kept:kept])
+		if size = len(out) - start; !ok {
+			out, size = out[:start], null
+		}
+		protocol.PutUint32(out[start-lengthSize:], uint32(size))
+		dst, at = out, kept
 	}
 	if pastCells(body, at, c.behind) != len(body) {
 		return dst, errCutOff

@@ -47,10 +47,13 @@ type textCell struct{ textMask }
 // AppendCell implements [pgwire.CellRewriter].
 func (c *textCell) AppendCell(dst, value []byte) ([]byte, bool) {
 	c.of.count++
-	if c.subject == "" && !c.down.ascii {
-		return c.mask.Append(dst, value)
+	if c.subject != "" || c.down.ascii {
+		return c.Append(dst, value)
 	}
-	return c.Append(dst, value)
+	if out, ok := c.mask.Try(dst, value); ok {
+		return out, true
+	}
+	return c.mask.Apply(dst, value)
 }
 
 // A textMask is a mask over the text of values of one type.
