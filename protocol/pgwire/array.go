@@ -197,3 +197,18 @@ func appendQuoted(dst, element []byte) []byte {
 func needsQuotes(element []byte) bool {
 	return len(element) == 0 || bytes.ContainsAny(element, "{},\"\\ \t\n\r\v\f") || bytes.EqualFold(element, []byte("NULL"))
 }
+
+// DecodeNames returns the elements of an array of names or texts in the binary
+// format, none of which may be NULL.
+func DecodeNames(array []byte) ([]string, error) {
+	in := protocol.Over(array)
+	count, ok := arrayLength(&in)
+	if !ok {
+		return nil, failed("array", protocol.ErrMalformed)
+	}
+	names := make([]string, count)
+	for i := range names {
+		names[i] = string(in.Take(int(in.Int32())))
+	}
+	return names, failed("array", in.End())
+}

@@ -62,6 +62,13 @@ func (w *Writer) Execute(portal []byte, maxRows uint32) error {
 	return w.compose(&pgproto3.Execute{Portal: string(portal), MaxRows: maxRows})
 }
 
+// FunctionCall runs a function whose arguments are in the format of its result.
+func (w *Writer) FunctionCall(f *FunctionCall) error {
+	return w.compose(&pgproto3.FunctionCall{
+		Function: f.Function, ArgFormatCodes: []uint16{uint16(f.ResultFormat)}, Arguments: f.Arguments, ResultFormatCode: uint16(f.ResultFormat),
+	})
+}
+
 // CopyFail gives up a COPY into the server.
 func (w *Writer) CopyFail(why string) error { return w.compose(&pgproto3.CopyFail{Message: why}) }
 

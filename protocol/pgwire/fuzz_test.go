@@ -185,10 +185,34 @@ func stable(t *testing.T, d *Diagnostic) {
 // decodeRest runs the decoders that have no encoder.
 func decodeRest(body []byte) {
 	_, _ = DecodeFunctionCall(body)
+	_, _ = DecodeFunctionCallResponse(body)
 	_, _ = DecodeCopyFail(body)
 	_, _ = DecodeCopyResponse(body)
 	_, _ = DecodeNotification(body)
 	_, _, _ = DecodeSASLInitialResponse(body)
+}
+
+// FuzzNames decodes arrays of names: what is accepted is as long as its elements say.
+func FuzzNames(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x13\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x01a\x00\x00\x00\x00"))
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x13"))
+	f.Fuzz(func(t *testing.T, array []byte) {
+		names, err := DecodeNames(array)
+		if err != nil {
+			return
+		}
+		rest := array
+		for i := len(names) - 1; i >= 0; i-- {
+			element := appendValue(nil, []byte(names[i]))
+			if !bytes.HasSuffix(rest, element) {
+				t.Fatalf("%q became %q", array, names)
+			}
+			rest = rest[:len(rest)-len(element)]
+		}
+		if most := (3 + 2*maxDimensions) * lengthSize; len(rest) > most {
+			t.Fatalf("%q: %d bytes before the elements", array, len(rest))
+		}
+	})
 }
 
 // FuzzCells rewrites a row: without change it stays, with a mask the cells

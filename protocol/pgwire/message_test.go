@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,26 @@ func TestBind(t *testing.T) {
 	}
 }
 
+func TestDecodeNames(t *testing.T) {
+	t.Parallel()
+	const head = "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x13\x00\x00\x00\x02\x00\x00\x00\x01"
+	for array, want := range map[string][]string{
+		head + "\x00\x00\x00\x03crm\x00\x00\x00\x00":       {"crm", ""},
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x13": {},
+		"":                           nil,
+		head + "\x00\x00\x00\x03crm": nil, // one of two
+		head + "\x00\x00\x00\x03crm\xff\xff\xff\xff":                                       nil, // NULL
+		head + "\x00\x00\x00\x03crm\x00\x00\x00\x00x":                                      nil, // something behind
+		head + "\x00\x00\x00\x03crm\x7f\xff\xff\xff":                                       nil,
+		"\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x13\x7f\xff\xff\xff\x00\x00\x00\x01": nil, // more than there can be
+	} {
+		names, err := DecodeNames([]byte(array))
+		if !slices.Equal(names, want) && want != nil || (err != nil) != (want == nil) || want == nil && !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("%q: %q, %v; want %q", array, names, err, want)
+		}
+	}
+}
+
 func TestSmallClientMessages(t *testing.T) {
 	t.Parallel()
 	if o, err := DecodeObject([]byte("Pname\x00")); !o.Portal || string(o.Name) != "name" || err != nil {
@@ -133,6 +154,12 @@ func TestSmallClientMessages(t *testing.T) {
 	f, err := DecodeFunctionCall([]byte("\x00\x00\x07\xd0\x00\x00\x00\x02\xff\xff\xff\xff\x00\x00\x00\x01x\x00\x01"))
 	if want := (FunctionCall{2000, [][]byte{nil, []byte("x")}, 1}); !reflect.DeepEqual(f, want) || err != nil {
 		t.Error(f, err)
+	}
+	if v, err := DecodeFunctionCallResponse([]byte("\x00\x00\x00\x02ok")); string(v) != "ok" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+	if v, err := DecodeFunctionCallResponse([]byte("\xff\xff\xff\xff")); v != nil || err != nil {
+		t.Errorf("%q, %v", v, err)
 	}
 	if why, err := DecodeCopyFail([]byte("why\x00")); string(why) != "why" || err != nil {
 		t.Error(why, err)

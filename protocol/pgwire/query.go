@@ -182,6 +182,14 @@ func DecodeFunctionCall(body []byte) (FunctionCall, error) {
 	return f, failed("FunctionCall", c.End())
 }
 
+// DecodeFunctionCallResponse returns what a function returned; nil is NULL. It
+// aliases body.
+func DecodeFunctionCallResponse(body []byte) ([]byte, error) {
+	c := protocol.Over(body)
+	value := decodeValue(&c)
+	return value, failed("FunctionCallResponse", c.End())
+}
+
 // DecodeCopyFail returns why the client gives up a COPY.
 func DecodeCopyFail(body []byte) ([]byte, error) {
 	c := protocol.Over(body)

@@ -1,20 +1,21 @@
 package pgrelay
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"strconv"
-	"strings"
 
 	"sqlveil/protocol/pgwire"
 	"sqlveil/proxy/session"
 )
 
-// A question is a query of ours among the client's messages.
+// A question is a query or a FunctionCall of ours among the client's messages.
 type question struct {
-	rows [][]*string
-	err  error // *session.ServerError, or session.ErrSkipped
-	idle bool  // asked between two batches, with a Sync of its own
+	rows  [][]*string // of a query
+	value []byte      // of a FunctionCall
+	err   error       // *session.ServerError, or session.ErrSkipped
+	idle  bool        // asked between two batches, and a batch of its own
 }
 
 // name returns a name that the client cannot collide with: it cannot guess it.
@@ -54,13 +55,19 @@ func (u *up) Ask(ctx context.Context, sql string) ([][]*string, error) {
 	if err := u.put(q, sql); err != nil {
 		return nil, err
 	}
+	err := u.answered(q)
+	return q.rows, err
+}
+
+// answered waits for the answer to a question that was put.
+func (u *up) answered(q *question) error {
 	if err := u.out.Flush(); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := u.flight.drain(); err != nil {
-		return nil, err
+		return err
 	}
-	return q.rows, q.err
+	return q.err
 }
 
 // put sends the messages of a question.
@@ -98,49 +105,6 @@ func (u *up) put(q *question, sql string) error {
 	return u.out.Sync()
 }
 
-// surroundings asks for what the meaning of a text depends on, in one column:
-// two settings, then the schemas in the order in which the server looks in them.
-const surroundings = `SELECT pg_catalog.unnest(pg_catalog.array_cat(` +
-	`ARRAY[pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('client_encoding')], ` +
-	`pg_catalog.current_schemas(true)::pg_catalog.text[]))`
-
-// temporarySchema begins the name of a session's own schema.
-const temporarySchema = "pg_temp_"
-
-// Surroundings implements [session.Wire].
-func (u *up) Surroundings(ctx context.Context) (session.Surroundings, error) {
-	rows, err := u.Ask(ctx, surroundings)
-	if err != nil {
-		return session.Surroundings{}, err
-	}
-	var texts []string
-	for _, row := range rows {
-		if len(row) == 1 && row[0] != nil {
-			texts = append(texts, *row[0])
-		}
-	}
-	if len(texts) < 2 {
-		return session.Surroundings{}, &session.ServerError{SQLState: session.StateInternalError, Message: "sqlveil: the search path could not be asked for"}
-	}
-	s := session.Surroundings{Path: texts[2:], Mode: mode(texts[0], texts[1])}
-	for _, schema := range s.Path {
-		s.Own = s.Own || strings.HasPrefix(schema, temporarySchema)
-	}
-	return s, nil
-}
-
-// mode is what the lexer depends on, "" for what is usual.
-func mode(conforming, encoding string) string {
-	var m []string
-	if conforming != "on" {
-		m = append(m, "standard_conforming_strings=off")
-	}
-	if encoding != "UTF8" {
-		m = append(m, "client_encoding="+encoding)
-	}
-	return strings.Join(m, " ")
-}
-
 // answer keeps what the server answers to a question of ours.
 func (d *down) answer(e *entry, h pgwire.Header) error {
 	switch h.Type {
@@ -150,6 +114,12 @@ func (d *down) answer(e *entry, h pgwire.Header) error {
 			return err
 		}
 		return e.own.row(body)
+	case pgwire.MsgFunctionCallResponse:
+		body, err := d.in.Body(maxReply)
+		if err != nil {
+			return err
+		}
+		return e.own.result(body)
 	case pgwire.MsgErrorResponse:
 		return d.ownError(e)
 	case pgwire.MsgReadyForQuery:
@@ -173,6 +143,13 @@ func (q *question) row(body []byte) error {
 	}
 	q.rows = append(q.rows, row)
 	return nil
+}
+
+// result keeps what a FunctionCall returned.
+func (q *question) result(body []byte) error {
+	value, err := pgwire.DecodeFunctionCallResponse(body)
+	q.value = bytes.Clone(value)
+	return err
 }
 
 // ownError keeps the error of a question of ours. In the middle of a batch the

@@ -49,6 +49,8 @@ type down struct {
 	key    []byte
 	engine string
 	ascii  bool // the client's encoding is not UTF-8
+
+	settings settings
 }
 
 func (d *down) begin(c *conn) {
@@ -377,8 +379,12 @@ func (d *down) parameter(c *conn, p pgwire.Parameter) {
 		d.engine = "PostgreSQL " + p.Value
 	case "client_encoding":
 		d.ascii = p.Value != "UTF8"
+		d.settings.note(&d.settings.encoding, p.Value)
 		c.session.PathChanged()
-	case "search_path", "standard_conforming_strings", "session_authorization", "is_superuser":
+	case "standard_conforming_strings":
+		d.settings.note(&d.settings.conforming, p.Value)
+		c.session.PathChanged()
+	case "search_path", "session_authorization", "is_superuser":
 		c.session.PathChanged()
 	}
 }
