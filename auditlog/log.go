@@ -24,7 +24,7 @@ type Durability string
 // The durabilities. In none does the death of the process cost a record.
 const (
 	Strict     Durability = "strict"     // nothing: every begin is synced before its statement goes on
-	Classified Durability = "classified" // at most 200 ms of statements that touch nothing classified
+	Classified Durability = "classified" // at most 200 ms of logins, and of statements that touch nothing classified
 	Spool      Durability = "spool"      // at most 200 ms
 )
 

@@ -46,6 +46,8 @@ func (p *planner) Plan(_ rewrite.Scope, text string) []*rewrite.Plan {
 		plan.Rows, plan.Outputs = true, []rewrite.Output{{Name: "a"}}
 	case "prepare":
 		plan.Effect.Prepare, plan.Effect.Prepared = "s", rest
+	case "protected":
+		plan.Objects = []rewrite.Object{{Column: "db.s.t.secret"}}
 	case "fault":
 		panic("a fault")
 	case "execute":
@@ -124,12 +126,16 @@ func (w *wire) Surroundings(context.Context) (Surroundings, error) {
 
 type audit struct {
 	events []auditlog.Event
+	waits  []auditlog.Kind // of the events that have to be on disk
 	err    error
 }
 
-func (a *audit) Append(e *auditlog.Event, _ bool) (uint64, error) {
+func (a *audit) Append(e *auditlog.Event, strict bool) (uint64, error) {
 	if a.err != nil {
 		return 0, a.err
+	}
+	if strict {
+		a.waits = append(a.waits, e.Kind)
 	}
 	kept := *e // whose slices are used again
 	kept.Objects = slices.Clone(e.Objects)
@@ -209,6 +215,21 @@ func TestLoginWithoutRole(t *testing.T) {
 	}
 	if got := b.audit.kinds(); got != "auth.fail" {
 		t.Errorf("on record: %s", got)
+	}
+}
+
+// A login that fails waits for the disk, one that succeeds does not: what it is
+// followed by does, where it touches anything protected.
+func TestWhatWaitsForTheDisk(t *testing.T) {
+	b := newBench(t, "masked")
+	b.run(t, "names", Succeeded)
+	if got := b.audit.waits; len(got) > 0 {
+		t.Errorf("a login and a statement over nothing protected waited: %v", got)
+	}
+	b.run(t, "protected", Succeeded)
+	b.LoginFailed(masking.Caller{}, StateInvalidAuthorization, "")
+	if got, want := b.audit.waits, []auditlog.Kind{auditlog.QueryBegin, auditlog.AuthFail}; !slices.Equal(got, want) {
+		t.Errorf("%v waited, want %v", got, want)
 	}
 }
 

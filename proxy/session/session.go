@@ -106,7 +106,9 @@ func (s *Session) Metrics() *Metrics { return s.options.Metrics }
 
 // Login decides the role of a caller whom the server has let in, for good. It
 // fails with [ErrNoRole] when the policy has none, and with a *[Refusal] when
-// the login cannot be put on record.
+// the login cannot be put on record. The record need not be on disk yet: nothing
+// protected is returned before a record behind it is, unless the log's durability
+// waits for no record at all.
 func (s *Session) Login(l Login, wire Wire) error {
 	s.wire, s.caller = wire, l.Caller
 	s.around.Path = l.Path
@@ -118,7 +120,7 @@ func (s *Session) Login(l Login, wire Wire) error {
 		s.LoginFailed(l.Caller, StateInvalidAuthorization, ErrNoRole.Error())
 		return ErrNoRole
 	}
-	if _, err := s.append(s.event(s.origin.Load()), auditlog.AuthOK, true); err != nil {
+	if _, err := s.append(s.event(s.origin.Load()), auditlog.AuthOK, false); err != nil {
 		return auditRefusal()
 	}
 	return nil
