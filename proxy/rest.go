@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -21,8 +22,12 @@ const halvings = 2
 
 // giveMemoryBack gives what a busy hour took back to the system once there is
 // rest, until ctx ends. The runtime alone would collect minutes later, when it may
-// be busy again, and keep most of what is free then.
+// be busy again, and keep most of what is free then. With GOGC=off there are no
+// collections.
 func giveMemoryBack(ctx context.Context) {
+	if collectorIsOff() {
+		return
+	}
 	tick := time.NewTicker(restEvery)
 	defer tick.Stop()
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
@@ -41,6 +46,13 @@ func giveMemoryBack(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// collectorIsOff says whether the program was started with GOGC=off.
+func collectorIsOff() bool {
+	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64() == math.MaxUint64
 }
 
 // A rest notices that a program which was busy is not any more.

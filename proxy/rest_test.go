@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"runtime/debug"
+	"testing"
+)
 
 func TestRestIsDueOnceAfterWork(t *testing.T) {
 	t.Parallel()
@@ -21,5 +24,16 @@ func TestRestIsDueOnceAfterWork(t *testing.T) {
 		if got := r.due(r.last + step.more); got != step.want {
 			t.Errorf("step %d: due is %v", i, got)
 		}
+	}
+}
+
+// Not beside other tests: it turns the collector off for a moment.
+func TestCollectorIsOff(t *testing.T) {
+	if collectorIsOff() {
+		t.Error("it is on as long as nobody turns it off")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	if !collectorIsOff() {
+		t.Error("it has been turned off")
 	}
 }
