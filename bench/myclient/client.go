@@ -32,6 +32,15 @@ func Open(addr, user, database string) (*Client, error) {
 	return &Client{conn: conn}, nil
 }
 
+// OpenTLS is Open with TLS.
+func OpenTLS(addr, user, database string) (*Client, error) {
+	conn, err := Dial(addr, user, database, Modern|mywire.CapSSL)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{conn: conn}, nil
+}
+
 // Close leaves.
 func (c *Client) Close() error {
 	c.conn.Restart()

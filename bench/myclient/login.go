@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/tls"
 	"database/sql"
 	"fmt"
 	"hash"
@@ -21,7 +22,8 @@ import (
 const maxPacket = 64 << 20
 
 // Dial logs a user of proxytest's in at addr. The session speaks with these
-// capabilities; its connection is closed by closing the transport's.
+// capabilities, with TLS if they say so, whoever the server is; its connection is
+// closed by closing the transport's.
 func Dial(addr, user, database string, capabilities mywire.Capabilities) (*mywire.Conn, error) {
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -53,6 +55,11 @@ func login(conn *mywire.Conn, user, database string, capabilities mywire.Capabil
 		Capabilities: capabilities, MaxPacket: maxPacket, Collation: utf8mb4, User: []byte(user), Database: []byte(database),
 		Response: scramble(greeting.Challenge, proxytest.Password(user)), Plugin: greeting.Plugin,
 	}
+	if capabilities.Has(mywire.CapSSL) {
+		if err := encrypt(conn, &hello); err != nil {
+			return err
+		}
+	}
 	body, err := hello.Append(nil)
 	if err != nil {
 		return err
@@ -78,6 +85,17 @@ func login(conn *mywire.Conn, user, database string, capabilities mywire.Capabil
 		return fmt.Errorf("answer %q", answer)
 	}
 	return nil
+}
+
+// encrypt asks for TLS and takes whatever certificate there is.
+func encrypt(conn *mywire.Conn, hello *mywire.Login) error {
+	if err := conn.Write(hello.AppendSSLRequest(nil)); err != nil {
+		return err
+	}
+	if err := conn.Discard(); err != nil { // the greeting, which has been read
+		return err
+	}
+	return conn.Transport().StartTLSClient(context.Background(), &tls.Config{InsecureSkipVerify: true})
 }
 
 // authMore begins the packet in which caching_sha2_password says that it knows the
