@@ -8,8 +8,10 @@
 # make race      the tests of what runs concurrently, with the race detector
 # make fuzz      every fuzz test for FUZZTIME (10s)
 # make bench     what sqlveil costs, beside PgBouncer, HAProxy and relays that only
-#                copy: ten minutes for PostgreSQL and five for MariaDB, a table and a
-#                chart of each in bench/results; ENGINE=mariadb or postgresql for one alone
+#                copy, with up to ten thousand sessions: ten minutes for PostgreSQL and ten for
+#                MariaDB, a table and a chart of each in bench/results; ENGINE=mariadb, mysql or
+#                postgresql for one alone; mysql is left out unless make my-versions has unpacked it or
+#                SQLVEIL_MYSQL_BIN names its programs; PART=tls, growth, ... for one part, printed only
 # make bench-short   the same in five minutes, printed only
 # make micro     the benchmarks of single parts: relay, plan, mask and audit, with
 #                their allocations, compared by benchstat with bench/results/micro.txt;
@@ -45,6 +47,7 @@ CANARIES    = 100000
 MYCANARIES  = 100000
 SOAKTIME    = 10m
 ENGINE      =
+PART        =
 KILLS       = 1000
 RECORDS     = 10000000
 
@@ -93,7 +96,7 @@ fuzz:
 
 bench:
 	@.ci/install bench
-	go run ./bench/load -engine "$(ENGINE)" -out bench/results
+	go run ./bench/load -engine "$(ENGINE)" $(if $(PART),-part $(PART),-out bench/results)
 
 bench-short:
 	@.ci/install bench

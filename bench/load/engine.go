@@ -9,6 +9,7 @@ type engine struct {
 	protocol string // as sqlveil's configuration names it
 	policy   string
 
+	there   func() bool                               // whether its programs are; nil for one whose packages "make bench" installs
 	start   func(ctx context.Context) (server, error) // with users and tables
 	version string                                    // SQL that tells it
 	peers   []func(directory, target string) (*peer, error)
@@ -17,12 +18,18 @@ type engine struct {
 
 	small, large []work
 	short        work // what a session asks that lasts for one question
-	growths      []func(ctx context.Context, l *lab, o options) (growth, error)
+	encrypted    []work
+	growing      growing
+	crowded      work // of sessions that have prepared nothing
 	counted      []counted
+
+	// forCrowd is a way to a server that thousands of sessions can take; to close it
+	// leaves the server as it is.
+	forCrowd func(directory string, s server) (server, error)
 }
 
 // engines are all of them, by their name.
-var engines = map[string]*engine{postgresql.name: &postgresql, mariadb.name: &mariadb}
+var engines = map[string]*engine{postgresql.name: &postgresql, mariadb.name: mariadb, mysql.name: mysql}
 
 // A server is a running database.
 type server interface {
@@ -35,6 +42,8 @@ type server interface {
 type client interface {
 	// ask runs a query whose result is one text.
 	ask(ctx context.Context, query string) (string, error)
+	// run runs a query and drops its result.
+	run(ctx context.Context, query string) error
 	leave(ctx context.Context) error
 }
 

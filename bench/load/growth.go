@@ -3,39 +3,52 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A growth is the cost of a query while something else grows.
+// A growth is the cost of a query while something grows, of one contestant or of
+// several beside each other.
 type growth struct {
 	name   string
+	names  []string // of the contestants
 	points []point
 }
 
+// A point is one size of what grows.
 type point struct {
-	size int
-	cpu  float64 // of the proxy, microseconds a query
-	p50  float64 // milliseconds
+	label string
+	size  int // 0 for what has no size
+	costs []cost
 }
 
-func (g *growth) write(b *strings.Builder) {
-	fmt.Fprintf(b, "\n| %s | CPU us a query | p50 ms |\n|---:|---:|---:|\n", g.name)
-	for _, p := range g.points {
-		fmt.Fprintf(b, "| %d | %.1f | %.2f |\n", p.size, p.cpu, p.p50)
-	}
+// A cost is what a query took one contestant.
+type cost struct {
+	cpu float64 // of the proxy, microseconds
+	p50 float64 // milliseconds
+}
+
+// A growing is what an engine's works ask while something grows.
+type growing struct {
+	known  work   // one row by key, prepared
+	plain  string // a query of one row whose key comes behind it
+	masked string // the same with masked columns
+	column string // line of a policy that labels a column: its table's number and its own
+	table  string // statement that makes an empty table: its number
 }
 
 // growthSessions is how many sessions ask at the same time.
 const growthSessions = 8
+
+// growths are what is made to grow, in order; tables stay, so they come last.
+var growths = []func(ctx context.Context, l *lab, o options) (growth, error){growLabels, growTexts, growMisses, growTables}
 
 // measureGrowth measures what may grow besides the number of sessions.
 func (r *report) measureGrowth(ctx context.Context, l *lab, o options) error {
 	if !o.growth {
 		return nil
 	}
-	for _, step := range l.engine.growths {
+	for _, step := range growths {
 		g, err := step(ctx, l, o)
 		if err != nil {
 			return fmt.Errorf("growth: %w", err)
@@ -48,114 +61,178 @@ func (r *report) measureGrowth(ctx context.Context, l *lab, o options) error {
 // masked is the contestant with masks that waits for no disk.
 func (l *lab) masked() contestant { return l.contestants[len(l.contestants)-1] }
 
-// grow measures a work with one size: the median of some rounds.
-func grow(ctx context.Context, c contestant, size, sessions int, w work, o options) (point, error) {
-	t := []table{newTable(w, sessions)}
-	for range o.rounds {
-		if err := measureAll(ctx, c, t, o.duration); err != nil {
-			return point{}, fmt.Errorf("%s %d: %w", w.name, size, err)
+// beside are that one and the floor that it is compared with.
+func (l *lab) beside() (both []contestant) {
+	for _, c := range l.contestants {
+		if c.name == floorName {
+			both = append(both, c)
 		}
 	}
-	return point{size, t[0].median(c.name, measurement.cost), t[0].median(c.name, measurement.p50)}, nil
+	return append(both, l.masked())
 }
 
-func growSessions(ctx context.Context, l *lab, o options) (growth, error) {
-	g := growth{name: "sessions, prepared"}
-	for _, sessions := range []int{1, 16, 128, 1000} {
-		p, err := grow(ctx, l.masked(), sessions, sessions, work{name: "sessions", unit: "query", run: onPostgres(preparedQuery)}, o)
-		if err != nil {
-			return g, err
+// grow measures a work with one size.
+func (g *growth) grow(ctx context.Context, contestants []contestant, label string, size int, w work, o options) error {
+	t := []table{newTable(w, growthSessions)}
+	for range o.rounds {
+		for _, c := range contestants {
+			if err := measureAll(ctx, c, t, o.duration); err != nil {
+				return fmt.Errorf("%s, %s: %w", g.name, label, err)
+			}
 		}
-		g.points = append(g.points, p)
 	}
-	return g, nil
+	g.add(label, size, &t[0])
+	return nil
+}
+
+// add takes the medians of a table for a point.
+func (g *growth) add(label string, size int, t *table) {
+	g.names = t.names
+	p := point{label: label, size: size}
+	for _, name := range t.names {
+		p.costs = append(p.costs, cost{t.median(name, measurement.cost), t.median(name, measurement.p50)})
+	}
+	g.points = append(g.points, p)
+}
+
+// asking makes a work of a text for a key.
+func asking(text func(key int) string) work {
+	return work{unit: "query", run: func(ctx context.Context, conn client) (int, error) {
+		return 1, conn.run(ctx, text(1+rand.IntN(mostKey)))
+	}}
+}
+
+// by is the text of a query whose key comes last.
+func by(query string) func(key int) string {
+	return func(key int) string { return fmt.Sprint(query, key) }
+}
+
+// reshaped is that text with another name for its first column each time, of which
+// no plan is remembered.
+func reshaped(query string) func(key int) string {
+	first, rest, _ := strings.Cut(query, " FROM ")
+	return func(key int) string { return fmt.Sprintf("%s AS c%d FROM %s%d", first, rand.Uint64(), rest, key) }
+}
+
+// fresh starts sqlveil with a policy to grow in front of.
+func (l *lab) fresh(policy string) (contestant, error) {
+	p, err := l.startProxy(l.program, "spool", policy)
+	if err != nil {
+		return contestant{}, err
+	}
+	return contestant{engine: l.engine, name: l.masked().name, address: p.Address, user: maskedUser, process: p.Process.Pid}, nil
 }
 
 // growLabels measures policies that name more and more columns.
 func growLabels(ctx context.Context, l *lab, o options) (growth, error) {
-	g := growth{name: "labelled columns, simple"}
+	g := growth{name: "labelled columns"}
 	for _, labels := range []int{10, 100, 1000, 10_000} {
 		var more strings.Builder
 		for i := range labels - 3 {
-			fmt.Fprintf(&more, "  bench.public.table_%d.column_%d: phone\n", i/20, i%20)
+			fmt.Fprintf(&more, l.engine.growing.column, i/20, i%20)
 		}
-		text := strings.Replace(policy, "roles:\n", more.String()+"roles:\n", 1)
-		p, err := l.startProxy(l.program, "spool", text)
+		c, err := l.fresh(strings.Replace(l.engine.policy, "roles:\n", more.String()+"roles:\n", 1))
 		if err != nil {
 			return g, err
 		}
-		c := contestant{engine: l.engine, name: "labels", address: p.Address, user: maskedUser, process: p.Process.Pid}
-		measured, err := grow(ctx, c, labels, growthSessions, work{name: "labels", unit: "query", run: onPostgres(maskedSimple)}, o)
-		if err != nil {
+		if err := g.grow(ctx, []contestant{c}, thousands(labels), labels, asking(by(l.engine.growing.masked)), o); err != nil {
 			return g, err
 		}
-		g.points = append(g.points, measured)
 	}
 	return g, nil
-}
-
-// maskedSimple is a query for masked columns whose text is new each time.
-func maskedSimple(ctx context.Context, conn *pgconn.PgConn) (int, error) {
-	_, err := conn.Exec(ctx, "SELECT name, phone FROM customers WHERE id = "+string(key()[0])).ReadAll()
-	return 1, err
 }
 
 // growTables measures a catalog of more and more tables.
 func growTables(ctx context.Context, l *lab, o options) (growth, error) {
-	g := growth{name: "tables in the catalog, simple"}
+	g := growth{name: "tables in the catalog"}
 	made := 0
 	for _, tables := range []int{10, 1000, 10_000, 50_000} {
-		// In pieces: each statement holds a lock on every table that it makes.
-		for ; made < tables; made += min(500, tables-made) {
-			if err := l.server.Exec(ctx, database, fmt.Sprintf(
-				`DO $$BEGIN FOR i IN %d..%d LOOP EXECUTE format('CREATE TABLE t%%s (a int, b int, c date)', i); END LOOP; END$$`,
-				made, made+min(500, tables-made)-1)); err != nil {
-				return g, err
-			}
+		if err := l.makeTables(ctx, made, tables); err != nil {
+			return g, err
 		}
-		p, err := l.startProxy(l.program, "spool", policy)
+		made = tables
+		c, err := l.fresh(l.engine.policy)
 		if err != nil {
 			return g, err
 		}
-		c := contestant{engine: l.engine, name: "tables", address: p.Address, user: maskedUser, process: p.Process.Pid}
-		measured, err := grow(ctx, c, tables, growthSessions, work{name: "tables", unit: "query", run: onPostgres(maskedSimple)}, o)
-		if err != nil {
+		if err := g.grow(ctx, []contestant{c}, thousands(tables), tables, asking(by(l.engine.growing.masked)), o); err != nil {
 			return g, err
 		}
-		g.points = append(g.points, measured)
 	}
 	return g, nil
+}
+
+// makeTables makes the tables of these numbers, some at a time: PostgreSQL holds a
+// lock on every table that a request makes.
+func (l *lab) makeTables(ctx context.Context, from, to int) error {
+	const atATime = 500
+	for ; from < to; from += atATime {
+		var text strings.Builder
+		for i := from; i < min(to, from+atATime); i++ {
+			fmt.Fprintf(&text, l.engine.growing.table, i)
+		}
+		if err := l.server.Exec(ctx, database, text.String()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // growTexts measures statements that are longer and longer.
 func growTexts(ctx context.Context, l *lab, o options) (growth, error) {
-	g := growth{name: "bytes of the statement, simple"}
+	g := growth{name: "bytes of the statement"}
 	for _, size := range []int{100, 1000, 10_000} {
-		long := func(ctx context.Context, conn *pgconn.PgConn) (int, error) {
-			text := "SELECT name, phone FROM customers WHERE id = " + string(key()[0]) + " AND id IN (0"
-			text += strings.Repeat(",1000", max(0, size-len(text)-1)/len(",1000")) + ")"
-			_, err := conn.Exec(ctx, text).ReadAll()
-			return 1, err
-		}
-		p, err := grow(ctx, l.masked(), size, growthSessions, work{name: "length", unit: "query", run: onPostgres(long)}, o)
-		if err != nil {
+		w := asking(func(key int) string {
+			text := by(l.engine.growing.masked)(key) + " AND id IN (0"
+			return text + strings.Repeat(",1000", max(0, size-len(text)-1)/len(",1000")) + ")"
+		})
+		if err := g.grow(ctx, l.beside(), thousands(size), size, w, o); err != nil {
 			return g, err
 		}
-		g.points = append(g.points, p)
 	}
 	return g, nil
 }
 
-// growMisses measures what the plan cache does not know: nothing, other literals,
-// another shape.
+// growMisses measures what the plan cache knows and what it does not.
 func growMisses(ctx context.Context, l *lab, o options) (growth, error) {
-	g := growth{name: "plan cache: 0 prepared, 1 other literals, 2 another shape"}
-	for i, run := range []func(context.Context, *pgconn.PgConn) (int, error){preparedQuery, simpleQuery, newShape} {
-		p, err := grow(ctx, l.masked(), i, growthSessions, work{name: "misses", unit: "query", run: onPostgres(run)}, o)
-		if err != nil {
+	g := growth{name: "what the plan cache knows"}
+	for _, miss := range []struct {
+		label string
+		work  work
+	}{
+		{"all: prepared", l.engine.growing.known},
+		{"all but the literals: one table", asking(by(l.engine.growing.plain))},
+		{"all but the literals: five tables", asking(by(fiveTables))},
+		{"nothing: one table", asking(reshaped(l.engine.growing.plain))},
+		{"nothing: five tables", asking(reshaped(fiveTables))},
+	} {
+		if err := g.grow(ctx, l.beside(), miss.label, 0, miss.work, o); err != nil {
 			return g, err
 		}
-		g.points = append(g.points, p)
 	}
 	return g, nil
+}
+
+// write writes the costs of the contestants beside each other.
+func (g *growth) write(b *strings.Builder) {
+	fmt.Fprintf(b, "\n| %s |", g.name)
+	for _, name := range g.names {
+		fmt.Fprintf(b, " %s: CPU us a query | p50 ms |", name)
+	}
+	b.WriteString("\n|---:|" + strings.Repeat("---:|---:|", len(g.names)) + "\n")
+	for _, p := range g.points {
+		fmt.Fprintf(b, "| %s |", p.label)
+		for _, c := range p.costs {
+			fmt.Fprintf(b, " %.1f | %.2f |", c.cpu, c.p50)
+		}
+		b.WriteString("\n")
+	}
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

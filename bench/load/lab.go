@@ -18,6 +18,7 @@ type contestant struct {
 	user    string
 	process int  // whose processor time counts; 0 for none
 	forRows bool // a floor for large results, left out elsewhere
+	tls     bool // its clients ask for TLS
 }
 
 // A lab is a database with all contestants in front of it.
@@ -25,6 +26,7 @@ type lab struct {
 	engine      *engine
 	server      server
 	directory   string
+	shared      bool   // the directory is another lab's
 	program     string // sqlveil
 	peers       []*peer
 	proxies     []*proxytest.Sqlveil
@@ -46,10 +48,15 @@ func startLab(ctx context.Context, e *engine) (*lab, error) {
 }
 
 func (l *lab) startAll(ctx context.Context) error {
-	e := l.engine
 	if err := l.startServer(ctx); err != nil {
 		return err
 	}
+	return l.startContestants()
+}
+
+// startContestants starts them in front of the server.
+func (l *lab) startContestants() error {
+	e := l.engine
 	l.contestants = []contestant{{engine: e, name: "direct", address: l.server.Addr(), user: clearUser}}
 	for _, start := range e.peers {
 		p, err := start(l.directory, l.server.Addr())
@@ -79,8 +86,30 @@ func (l *lab) startServer(ctx context.Context) (err error) {
 	if err := os.Chmod(l.directory, 0o755); err != nil { // PgBouncer runs as somebody else
 		return err
 	}
+	if err := writeListener(l.directory); err != nil {
+		return err
+	}
 	l.program = filepath.Join(l.directory, "sqlveil")
 	return proxytest.BuildSqlveil(l.program)
+}
+
+// listenerFiles are the certificate and the key that proxies show their clients.
+func listenerFiles(directory string) (certificate, key string) {
+	return filepath.Join(directory, "listener.crt"), filepath.Join(directory, "listener.key")
+}
+
+// writeListener makes them.
+func writeListener(directory string) error {
+	authority, err := proxytest.NewAuthority("sqlveil bench authority")
+	if err != nil {
+		return err
+	}
+	pair, err := authority.Server("127.0.0.1")
+	if err != nil {
+		return err
+	}
+	certificate, key := listenerFiles(directory)
+	return errors.Join(os.WriteFile(certificate, pair.Certificate, 0o644), os.WriteFile(key, pair.Key, 0o644))
 }
 
 // startProxies starts sqlveil with each durability that is compared.
@@ -109,7 +138,10 @@ func (l *lab) startProxy(program, durability, policy string) (*proxytest.Sqlveil
 	if err != nil {
 		return nil, err
 	}
-	site := proxytest.Site{Protocol: l.engine.protocol, Server: l.server.Addr(), Catalog: "sqlveil", Policy: policy, Durability: durability}
+	site := proxytest.Site{
+		Protocol: l.engine.protocol, Server: l.server.Addr(), Catalog: catalogUser, Policy: policy, Durability: durability,
+	}
+	site.Certificate, site.Key = listenerFiles(l.directory)
 	config, err := site.Write(dir)
 	if err != nil {
 		return nil, err
@@ -133,7 +165,7 @@ func (l *lab) close() {
 	if l.server != nil {
 		l.server.Close()
 	}
-	if l.directory != "" {
+	if l.directory != "" && !l.shared {
 		err = errors.Join(err, os.RemoveAll(l.directory))
 	}
 	if err != nil {

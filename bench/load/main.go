@@ -1,7 +1,8 @@
 // Load compares the same work done directly and through sqlveil, through
 // PgBouncer and HAProxy where they are installed, and through the floors of
 // package bench, in turns: every contestant in every round. It does so in front of
-// PostgreSQL and of MariaDB, there with sysbench.
+// PostgreSQL and of MariaDB, there with sysbench, and of MySQL where .ci/install
+// my-versions has put its programs or SQLVEIL_MYSQL_BIN names them.
 //
 // It starts everything itself. A figure is the median over the rounds; a ratio is
 // the median of the ratios to go-copy, a relay that only copies bytes, of each
@@ -18,6 +19,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -52,7 +54,7 @@ func main() {
 	length := flag.Duration("soak", 0, "let sessions come and go for so long instead")
 	baseline := flag.String("guard", "", "count what a busy machine does not change, and compare with this file instead")
 	update := flag.Bool("update", false, "with -guard: replace the file")
-	which := flag.String("engine", "", "measure in front of this one alone: postgresql or mariadb")
+	which := flag.String("engine", "", "measure in front of this one alone: postgresql, mariadb or mysql")
 	part := flag.String("part", "", "measure this alone: "+strings.Join(partNames(), ", "))
 	floor := flag.String("floor", "", "be this floor: relay -listen to -target; for the program itself")
 	wire := flag.String("wire", "", "see -floor")
@@ -64,6 +66,7 @@ func main() {
 	}
 	o.soak, o.part = *length, *part
 	measured, err := chosen(*which)
+	err = errors.Join(err, known(o.part), raiseFiles())
 	switch {
 	case err != nil: // said below
 	case *floor != "":
@@ -81,7 +84,8 @@ func main() {
 	}
 }
 
-// chosen is the engine of this name, or all of them in the order of their names.
+// chosen is the engine of this name, or all whose programs are there in the order of
+// their names.
 func chosen(name string) ([]*engine, error) {
 	if e, ok := engines[name]; ok {
 		return []*engine{e}, nil
@@ -91,7 +95,12 @@ func chosen(name string) ([]*engine, error) {
 	}
 	var all []*engine
 	for _, name := range slices.Sorted(maps.Keys(engines)) {
-		all = append(all, engines[name])
+		e := engines[name]
+		if e.there != nil && !e.there() {
+			fmt.Fprintf(os.Stderr, "load: %s is not there and left out\n", e.title)
+			continue
+		}
+		all = append(all, e)
 	}
 	return all, nil
 }
@@ -128,6 +137,14 @@ func compare(ctx context.Context, e *engine, o options, out string) error {
 	return r.write(out)
 }
 
+// known refuses a part that there is none of.
+func known(part string) error {
+	if names := partNames(); part != "" && !slices.Contains(names, part) {
+		return fmt.Errorf("no part is called %q; there are %s", part, strings.Join(names, ", "))
+	}
+	return nil
+}
+
 // parts are what is measured, in order.
 var parts = []struct {
 	name    string
@@ -137,7 +154,9 @@ var parts = []struct {
 	{"small", (*report).measureSmall},
 	{"large", (*report).measureLarge},
 	{"logins", (*report).measureLogins},
+	{"tls", (*report).measureTLS},
 	{"rest", (*report).measureRest},
+	{"sessions", (*report).measureCrowd},
 	{"growth", (*report).measureGrowth},
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -30,18 +31,38 @@ func (m measurement) percentile(p int) float64 {
 }
 
 // connect opens sessions that have everything prepared.
-func connect(ctx context.Context, c contestant, sessions int) (conns []client, err error) {
-	for range sessions {
+func connect(ctx context.Context, c contestant, sessions int) ([]client, error) {
+	return open(sessions, func() (client, error) {
 		conn, err := c.engine.login(ctx, c)
 		if err != nil {
-			leave(ctx, conns)
 			return nil, err
 		}
-		conns = append(conns, conn)
-		if err := c.engine.prepare(ctx, conn); err != nil {
-			leave(ctx, conns)
-			return nil, err
-		}
+		return conn, c.engine.prepare(ctx, conn)
+	})
+}
+
+// enter opens sessions that have nothing prepared.
+func enter(ctx context.Context, c contestant, sessions int) ([]client, error) {
+	return open(sessions, func() (client, error) { return c.engine.login(ctx, c) })
+}
+
+// open opens sessions, some at a time. Those that there are it leaves again when one
+// fails.
+func open(sessions int, one func() (client, error)) ([]client, error) {
+	const atATime = 8
+	var wg sync.WaitGroup
+	conns, errs := make([]client, sessions), make([]error, atATime)
+	for worker := range atATime {
+		wg.Go(func() {
+			for i := worker; i < sessions && errs[worker] == nil; i += atATime {
+				conns[i], errs[worker] = one()
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		leave(context.Background(), conns)
+		return nil, err
 	}
 	return conns, nil
 }
@@ -49,7 +70,9 @@ func connect(ctx context.Context, c contestant, sessions int) (conns []client, e
 // leave closes sessions.
 func leave(ctx context.Context, conns []client) {
 	for _, conn := range conns {
-		_ = conn.leave(ctx) // it is over either way
+		if conn != nil {
+			_ = conn.leave(ctx) // it is over either way
+		}
 	}
 }
 

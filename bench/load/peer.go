@@ -64,50 +64,69 @@ func beFloor(wire, name, target string) error {
 
 const pgbouncerConfig = `[databases]
 * = host=%s port=%s
+[users]
+sqlveil = pool_mode=session
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %s
 unix_socket_dir =
 auth_type = trust
 auth_file = %s
-pool_mode = session
-default_pool_size = 1000
-max_client_conn = 2000
+client_tls_sslmode = allow
+client_tls_cert_file = %s
+client_tls_key_file = %s
+pool_mode = %s
+default_pool_size = %d
+max_client_conn = %d
 ignore_startup_parameters = extra_float_digits
 log_connections = 0
 log_disconnections = 0
 `
 
 // startPgBouncer starts PgBouncer with a server session for each client's.
-// https://www.pgbouncer.org/config.html
 func startPgBouncer(directory, target string) (*peer, error) {
+	return pgbouncer(directory, target, "session", mostPeers)
+}
+
+// pgbouncer starts PgBouncer with at most so many server sessions for a user.
+// https://www.pgbouncer.org/config.html
+func pgbouncer(directory, target, mode string, pool int) (*peer, error) {
 	users := filepath.Join(directory, "users.txt")
-	if err := os.WriteFile(users, fmt.Appendf(nil, "%q \"\"\n%q \"\"\n", clearUser, maskedUser), 0o644); err != nil {
+	if err := os.WriteFile(users, fmt.Appendf(nil, "%q \"\"\n%q \"\"\n%q \"\"\n", catalogUser, clearUser, maskedUser), 0o644); err != nil {
 		return nil, err
 	}
 	return startPeer("pgbouncer", directory, func(port string) (string, error) {
 		host, serverPort, err := net.SplitHostPort(target)
-		return fmt.Sprintf(pgbouncerConfig, host, serverPort, port, users), err
+		certificate, key := listenerFiles(directory)
+		return fmt.Sprintf(pgbouncerConfig, host, serverPort, port, users, certificate, key, mode, pool, mostPeers), err
 	})
 }
 
+// mostPeers is how many sessions the other proxies let in.
+const mostPeers = 11_000
+
 const haproxyConfig = `global
   nbthread 1
-  maxconn 4000
+  maxconn %[1]d
 defaults
   mode tcp
+  maxconn %[1]d
   timeout connect 5s
   timeout client 1h
   timeout server 1h
 listen db
-  bind 127.0.0.1:%s
-  server db %s
+  bind 127.0.0.1:%[2]s
+  server db %[3]s
 `
 
 // startHAProxy starts HAProxy as a relay of TCP in one thread.
 func startHAProxy(directory, target string) (*peer, error) {
+	sessions, err := crowdSessions() // it refuses to start for more than it may have files for
+	if err != nil {
+		return nil, err
+	}
 	return startPeer("haproxy", directory, func(port string) (string, error) {
-		return fmt.Sprintf(haproxyConfig, port, target), nil
+		return fmt.Sprintf(haproxyConfig, sessions, port, target), nil
 	}, "-db", "-f")
 }
 

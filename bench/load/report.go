@@ -22,7 +22,11 @@ type report struct {
 	small  []table            // one for each work and number of sessions
 	large  []table
 	logins table
+	tls    []table
 	growth []growth
+
+	sessions int // of the crowd
+	crowds   []crowd
 }
 
 // A table is one work done by all contestants.
@@ -53,7 +57,7 @@ func (t *table) median(name string, value func(measurement) float64) float64 {
 	for _, m := range t.seen[name] {
 		values = append(values, value(m))
 	}
-	return middle(values)
+	return medianOf(values)
 }
 
 // ratio is the median of the ratios of each round to another contestant.
@@ -62,10 +66,10 @@ func (t *table) ratio(name, to string, value func(measurement) float64) float64 
 	for i, m := range t.seen[name] {
 		values = append(values, value(m)/value(t.seen[to][i]))
 	}
-	return middle(values)
+	return medianOf(values)
 }
 
-func middle(values []float64) float64 {
+func medianOf(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]
 }
@@ -157,33 +161,12 @@ Client, proxy and server share the machine. CPU is the processor time of the pro
 		t.write(&b, "CPU s / 1 M", 1, true)
 	}
 	r.logins.write(&b, "CPU s / 1,000", 1e-3, false)
+	r.writeTLS(&b)
+	r.writeCrowds(&b)
 	for _, g := range r.growth {
 		g.write(&b)
 	}
 	return b.String()
-}
-
-// writeIdle writes the table of idle sessions.
-func (r *report) writeIdle(b *strings.Builder) {
-	if len(r.idle) == 0 {
-		return
-	}
-	b.WriteString("\n| idle sessions: resident KiB each |")
-	for _, sessions := range idleSessions {
-		fmt.Fprintf(b, " %d |", sessions)
-	}
-	b.WriteString(" CPU ms/s | MiB at first | MiB in the end |\n|---|" + strings.Repeat("---:|", len(idleSessions)+3) + "\n")
-	for _, i := range r.idle {
-		fmt.Fprintf(b, "| %s |", i.name)
-		for _, kib := range i.each {
-			fmt.Fprintf(b, " %.1f |", kib)
-		}
-		fmt.Fprintf(b, " %.2f | %.0f |", i.cpu, i.start)
-		if held, ok := r.rested[i.name]; ok {
-			fmt.Fprintf(b, " %.0f", held)
-		}
-		b.WriteString(" |\n")
-	}
 }
 
 func plural(unit string) string {

@@ -33,7 +33,7 @@ const (
 
 // key is a random key of both tables.
 func key() [][]byte {
-	return [][]byte{strconv.AppendInt(nil, int64(1+rand.IntN(min(accounts, customers))), 10)}
+	return [][]byte{strconv.AppendInt(nil, int64(1+rand.IntN(mostKey)), 10)}
 }
 
 func simpleQuery(ctx context.Context, conn *pgconn.PgConn) (int, error) {

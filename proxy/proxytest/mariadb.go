@@ -46,11 +46,17 @@ var sharedMariaDB shared[*MariaDBServer]
 // own and prevail. The environment variable SQLVEIL_MYSQL_BIN names the directory
 // of its programs, which decide whether it is a MariaDB, a MySQL or a TiDB.
 func StartMariaDB(arguments ...string) (*MariaDBServer, error) {
+	return StartMariaDBOf(os.Getenv("SQLVEIL_MYSQL_BIN"), arguments...)
+}
+
+// StartMariaDBOf does so with the programs of this directory, or with the machine's
+// MariaDB where it is "".
+func StartMariaDBOf(programs string, arguments ...string) (*MariaDBServer, error) {
 	run, err := serverAccount("mysql")
 	if err != nil {
 		return nil, err
 	}
-	kind, err := kindOfMySQL()
+	kind, err := kindOfMySQL(programs)
 	if err != nil {
 		return nil, err
 	}

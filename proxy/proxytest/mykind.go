@@ -28,9 +28,9 @@ type myKind struct {
 	first      string                        // statements to run once
 }
 
-// kindOfMySQL looks which server there is to start.
-func kindOfMySQL() (*myKind, error) {
-	dir := os.Getenv("SQLVEIL_MYSQL_BIN")
+// kindOfMySQL looks which server there is to start in a directory; the machine's
+// MariaDB where it is "".
+func kindOfMySQL(dir string) (*myKind, error) {
 	if dir == "" {
 		program, err := MariaDBProgram("mariadbd")
 		if err != nil {
@@ -48,7 +48,7 @@ func kindOfMySQL() (*myKind, error) {
 	case has("mariadbd") && has("mariadb-install-db"):
 		return mariaDB(filepath.Join(dir, "mariadbd"), filepath.Join(dir, "mariadb-install-db")), nil
 	}
-	return nil, &MissingError{Program: "mariadb-install-db, mysqld or tidb-server", Looked: "SQLVEIL_MYSQL_BIN=" + dir, Install: "apt-get install mariadb-server"}
+	return nil, &MissingError{Program: "mariadb-install-db, mysqld or tidb-server", Looked: dir, Install: "apt-get install mariadb-server"}
 }
 
 func mariaDB(program, install string) *myKind {

@@ -24,6 +24,8 @@ type Site struct {
 	Catalog    string // user of AddUser who reads table definitions
 	Policy     string // the text of policy.yaml
 	Durability string // of the audit log; "classified" when empty
+
+	Certificate, Key string // files, for the clients that want TLS; none when empty
 }
 
 // Write writes the configuration and all that it names into a directory and
@@ -31,8 +33,12 @@ type Site struct {
 func (s *Site) Write(dir string) (path string, err error) {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
+	clients := "{mode: disable}"
+	if s.Certificate != "" {
+		clients = fmt.Sprintf("{mode: prefer, certificate: %q, key: %q}", s.Certificate, s.Key)
+	}
 	files := map[string]string{
-		"sqlveil.yaml":   fmt.Sprintf(siteConfig, cmp.Or(s.Protocol, "postgres"), cmp.Or(s.Listen, "127.0.0.1:0"), s.Server, s.Catalog, cmp.Or(s.Durability, "classified")),
+		"sqlveil.yaml":   fmt.Sprintf(siteConfig, cmp.Or(s.Protocol, "postgres"), cmp.Or(s.Listen, "127.0.0.1:0"), clients, s.Server, s.Catalog, cmp.Or(s.Durability, "classified")),
 		"policy.yaml":    s.Policy,
 		"masking.key":    base64.StdEncoding.EncodeToString(key) + "\n",
 		"catalog.secret": Password(s.Catalog) + "\n",
@@ -49,6 +55,7 @@ const siteConfig = `listeners:
   - name: crm
     protocol: %s
     listen: %s
+    tls: %s
     server: {address: "%s", tls: {mode: disable}}
     login: passthrough
     catalog: {user: %s, password_file: catalog.secret}
