@@ -212,7 +212,7 @@ func (r *resolver) references(ref *ast.ReferenceDef) {
 	}
 	columns := r.relationColumns(rel)
 	for _, p := range ref.IndexPartSpecifications {
-		if v, ok := find(columns, p.Column.Name.O); ok {
+		if v, ok := find(p.Column.Name.O, columns); ok {
 			r.use(v, "references")
 		}
 	}

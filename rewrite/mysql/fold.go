@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -40,9 +41,9 @@ func plainLetter(c rune) bool {
 }
 
 // unsureNames says whether any column may have another name than we think.
-func unsureNames(columns []column) bool {
-	for _, c := range columns {
-		if c.guess || oddName(c.name) {
+func unsureNames(parts [][]column) bool {
+	for _, columns := range parts {
+		if slices.ContainsFunc(columns, func(c column) bool { return c.guess || oddName(c.name) }) {
 			return true
 		}
 	}

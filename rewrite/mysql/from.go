@@ -219,22 +219,24 @@ func (r *resolver) join(j *ast.Join, l *level) *namespace {
 	}
 	before := *l.from
 	left := r.fromItem(j.Left, l)
-	l.from = &namespace{tables: slices.Concat(before.tables, left.tables), columns: slices.Concat(before.columns, left.columns)}
+	l.from = &namespace{tables: slices.Concat(before.tables, left.tables), parts: slices.Concat(before.parts, left.parts)}
 	right := r.fromItem(j.Right, l)
 	l.from = &before
 
-	out := &namespace{tables: slices.Concat(left.tables, right.tables)}
+	out := &namespace{tables: slices.Concat(left.tables, right.tables), parts: slices.Concat(left.parts, right.parts)}
 	var using []string
 	for _, c := range j.Using {
 		using = append(using, c.Name.O)
 	}
 	if j.NaturalJoin {
-		if unsureNames(left.columns) || unsureNames(right.columns) {
+		if unsureNames(left.parts) || unsureNames(right.parts) {
 			r.unsupported("a natural join of columns whose names servers make differently")
 		}
 		using = commonNames(left, right)
 	}
-	out.columns = r.mergeColumns(left, right, using, j)
+	if len(using) > 0 {
+		out.parts = [][]column{r.mergeColumns(left, right, using, j.Tp)}
+	}
 	if j.On != nil {
 		in := &level{outer: l.outer, with: l.with, from: out, locals: l.locals}
 		r.within("on clause", "join", func() { r.condition(j.On.Expr, in) })
@@ -242,30 +244,31 @@ func (r *resolver) join(j *ast.Join, l *level) *namespace {
 	return out
 }
 
-// mergeColumns is the column list of a join: the merged ones first, then the
-// rest of the left and of the right side; a RIGHT JOIN's other way round.
-func (r *resolver) mergeColumns(left, right *namespace, using []string, j *ast.Join) []column {
+// mergeColumns is the column list of a join by columns of the same name: the
+// merged ones first, then the rest of the left and of the right side; a RIGHT
+// JOIN's other way round.
+func (r *resolver) mergeColumns(left, right *namespace, using []string, kind ast.JoinType) []column {
 	first, second := left, right
-	if j.Tp == ast.RightJoin && len(using) > 0 {
+	if kind == ast.RightJoin {
 		first, second = right, left
 	}
-	merged := make([]column, 0, len(left.columns)+len(right.columns))
+	var merged []column
 	for _, name := range inOrder(using, first) {
-		a, okLeft := find(left.columns, name)
-		b, okRight := find(right.columns, name)
+		a, okLeft := find(name, left.parts...)
+		b, okRight := find(name, right.parts...)
 		if !okLeft || !okRight {
 			r.within("from clause", "join", func() { r.noColumn(name) })
 			continue
 		}
 		r.compare(a, b, "join")
 		v := a
-		if j.Tp == ast.RightJoin {
+		if kind == ast.RightJoin {
 			v = b
 		}
 		merged = append(merged, column{name: name, value: v})
 	}
-	for _, side := range []*namespace{first, second} {
-		for _, c := range side.columns {
+	for _, columns := range slices.Concat(first.parts, second.parts) {
+		for _, c := range columns {
 			if c.hidden || !contains(using, c.name) {
 				merged = append(merged, c)
 			}
@@ -277,9 +280,11 @@ func (r *resolver) mergeColumns(left, right *namespace, using []string, j *ast.J
 // inOrder is the names of USING in the order of the columns of a side.
 func inOrder(using []string, side *namespace) []string {
 	var out []string
-	for _, c := range side.columns {
-		if contains(using, c.name) && !contains(out, c.name) {
-			out = append(out, c.name)
+	for _, columns := range side.parts {
+		for _, c := range columns {
+			if contains(using, c.name) && !contains(out, c.name) {
+				out = append(out, c.name)
+			}
 		}
 	}
 	for _, name := range using {
@@ -297,8 +302,8 @@ func contains(names []string, name string) bool {
 // commonNames are the columns that NATURAL joins by.
 func commonNames(left, right *namespace) []string {
 	var out []string
-	for _, c := range visible(left.columns) {
-		if _, ok := find(visible(right.columns), c.name); ok && !contains(out, c.name) {
+	for _, c := range visible(left.parts...) {
+		if _, ok := find(c.name, visible(right.parts...)); ok && !contains(out, c.name) {
 			out = append(out, c.name)
 		}
 	}

@@ -35,9 +35,12 @@ func programInput(raw string, m *mode) *input {
 	return in
 }
 
+// usualTokens is how many tokens most statements do not exceed.
+const usualTokens = 32
+
 func cut(raw string, from int, special bool, m *mode, compound bool) (in *input, next int, within bool) {
 	l := lexer{text: raw, mode: m, at: from, special: special}
-	in = &input{mode: m, raw: raw, start: from, end: len(raw), params: map[int]int{}}
+	in = &input{mode: m, raw: raw, start: from, end: len(raw), params: map[int]int{}, tokens: make([]token, 0, usualTokens)}
 	next = -1
 	for {
 		t := l.next()

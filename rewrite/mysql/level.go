@@ -96,9 +96,9 @@ func (l *level) column(name string) (value, bool) {
 		found = max(found, is)
 	}
 	for at := l; at != nil && found < sure; at = at.outer {
-		note(lookUp(at.from.columns, name))
+		note(lookUp(name, at.from.parts...))
 		if at != l {
-			note(lookUp(at.aliases, name))
+			note(lookUp(name, at.aliases))
 		}
 	}
 	return out, found >= likely

@@ -89,13 +89,13 @@ func (r *resolver) plainSelect(s *ast.SelectStmt, l *level) []column {
 // FROM and the select list. Which of two of one name is meant depends on more
 // than can be told here; either may be.
 func withAliases(from *namespace, columns []column) *namespace {
-	return &namespace{tables: from.tables, columns: slices.Concat(from.columns, columns)}
+	return &namespace{tables: from.tables, parts: append(slices.Clip(from.parts), columns)}
 }
 
 // fields resolves a SELECT or RETURNING list.
 func (r *resolver) fields(list *ast.FieldList, l *level) []column {
 	if list == nil {
-		return visible(l.from.columns) // TABLE t
+		return visible(l.from.parts...) // TABLE t
 	}
 	columns := make([]column, 0, len(list.Fields))
 	for _, f := range list.Fields {
@@ -125,7 +125,7 @@ func (r *resolver) fields(list *ast.FieldList, l *level) []column {
 // star expands * and t.*.
 func (r *resolver) star(w *ast.WildCardField, l *level) []column {
 	if w.Table.O == "" {
-		return visible(l.from.columns)
+		return visible(l.from.parts...)
 	}
 	var columns []column
 	found := false
@@ -193,11 +193,11 @@ func (r *resolver) groupItem(n ast.ExprNode, columns []column, l *level) value {
 	}
 	if c, ok := bareName(n); ok {
 		r.use(guessed(columns), "group by")
-		if v, is := lookUp(l.from.columns, c); is == sure {
+		if v, is := lookUp(c, l.from.parts...); is == sure {
 			return v
 		}
-		if v, ok := find(columns, c); ok {
-			return besides(v, guessed(l.from.columns))
+		if v, ok := find(c, columns); ok {
+			return besides(v, guessed(l.from.parts...))
 		}
 	}
 	return r.expr(n, &level{outer: l.outer, with: l.with, from: withAliases(l.from, columns), locals: l.locals})
@@ -249,7 +249,7 @@ func (r *resolver) orderItem(n ast.ExprNode, columns []column, in *level) value 
 		return v
 	}
 	if c, ok := bareName(n); ok {
-		if v, ok := find(columns, c); ok {
+		if v, ok := find(c, columns); ok {
 			return v
 		}
 	}
@@ -303,7 +303,7 @@ func (r *resolver) setOperation(with *ast.WithClause, list *ast.SetOprSelectList
 			}
 		}
 	}
-	inner := &level{outer: l.outer, with: l.with, from: &namespace{columns: columns}, locals: l.locals}
+	inner := &level{outer: l.outer, with: l.with, from: &namespace{parts: [][]column{columns}}, locals: l.locals}
 	r.orderBy(order, columns, inner)
 	r.limit(limit, inner)
 	return columns

@@ -217,7 +217,7 @@ func (r *resolver) shown(columns []column, at int, l *level) []column {
 		r.st.Effect.ReadsPath = true
 	}
 	if where := r.in.find(at, "WHERE"); where >= 0 {
-		in := &level{outer: l, from: &namespace{columns: columns}}
+		in := &level{outer: l, from: &namespace{parts: [][]column{columns}}}
 		_, ok := r.conditionPart(where+1, len(r.in.tokens), in)
 		if !ok {
 			r.unparsed(errForm)

@@ -118,12 +118,12 @@ type table struct {
 }
 
 // find returns the column of that name, and whether there is one.
-func (t *table) find(name string) (value, bool) { return find(t.columns, name) }
+func (t *table) find(name string) (value, bool) { return find(name, t.columns) }
 
 // find returns the column of that name, in any case, and whether there is one.
 // Of several, which the server would call ambiguous, it is any.
-func find(columns []column, name string) (value, bool) {
-	v, is := lookUp(columns, name)
+func find(name string, parts ...[]column) (value, bool) {
+	v, is := lookUp(name, parts...)
 	return v, is >= likely
 }
 
@@ -139,48 +139,62 @@ const (
 
 // lookUp returns what a name may stand for among columns: those of that name, in
 // any case, and those whose name is a guess.
-func lookUp(columns []column, name string) (value, certainty) {
+func lookUp(name string, parts ...[]column) (value, certainty) {
 	var out value
 	is := absent
-	for _, c := range columns {
-		this := absent
-		switch same := strings.EqualFold(c.name, name); {
-		case same && !c.guess:
-			this = sure
-		case same:
-			this = likely
-		case c.guess:
-			this = possible
-		default:
-			continue
+	for _, columns := range parts {
+		for i := range columns {
+			c := &columns[i] // which is large
+			switch this := c.called(name); {
+			case this == absent:
+			case is == absent:
+				out, is = c.value, this
+			default:
+				out, is = either(out, c.value), max(is, this)
+			}
 		}
-		if is == absent {
-			out = c.value
-		} else {
-			out = either(out, c.value)
-		}
-		is = max(is, this)
 	}
 	return out, is
 }
 
+// called says whether a column has a name, in any case.
+func (c *column) called(name string) certainty {
+	switch same := strings.EqualFold(c.name, name); {
+	case same && !c.guess:
+		return sure
+	case same:
+		return likely
+	case c.guess:
+		return possible
+	}
+	return absent
+}
+
 // guessed is the value of all columns whose names are guesses.
-func guessed(columns []column) value {
+func guessed(parts ...[]column) value {
 	var out value
-	for _, c := range columns {
-		if c.guess {
-			out = derived(out, c.value)
+	for _, columns := range parts {
+		for i := range columns {
+			if columns[i].guess {
+				out = derived(out, columns[i].value)
+			}
 		}
 	}
 	return out
 }
 
 // visible are the columns that * stands for.
-func visible(columns []column) []column {
-	out := make([]column, 0, len(columns))
-	for _, c := range columns {
-		if !c.hidden {
-			out = append(out, c)
+func visible(parts ...[]column) []column {
+	n := 0
+	for _, columns := range parts {
+		n += len(columns)
+	}
+	out := make([]column, 0, n)
+	for _, columns := range parts {
+		for i := range columns {
+			if !columns[i].hidden {
+				out = append(out, columns[i])
+			}
 		}
 	}
 	return out
@@ -188,17 +202,17 @@ func visible(columns []column) []column {
 
 // A namespace is what a FROM clause, or a part of one, makes visible.
 type namespace struct {
-	tables  []*table // by qualified name
-	columns []column // by bare name and by *, in order
+	tables []*table   // by qualified name
+	parts  [][]column // by bare name and by *, in order
 }
 
 // add puts two FROM items side by side.
 func (n *namespace) add(m *namespace) {
 	n.tables = append(n.tables, m.tables...)
-	n.columns = append(n.columns, m.columns...)
+	n.parts = append(n.parts, m.parts...)
 }
 
 // namespaceOf is the namespace of one table.
 func namespaceOf(t *table) *namespace {
-	return &namespace{tables: []*table{t}, columns: t.columns}
+	return &namespace{tables: []*table{t}, parts: [][]column{t.columns}}
 }
