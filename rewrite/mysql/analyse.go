@@ -107,7 +107,7 @@ func (a *analysis) statements() []*rewrite.Statement {
 
 func (a *analysis) statement(in *input) *rewrite.Statement {
 	normal := normalise(in.raw, in.tokens)
-	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: in.start, End: in.end, Kind: rewrite.Kind(in.keyword(0)), LiteralFree: true}
+	st := &rewrite.Statement{Text: normal, Fingerprint: fingerprint(normal), Start: in.start, End: in.end, Kind: in.kind(), LiteralFree: true}
 	if in.fault != nil {
 		opaque(st, in.fault)
 		return st

@@ -2,6 +2,8 @@ package mysql
 
 import (
 	"strings"
+
+	"sqlveil/rewrite"
 )
 
 // An input is one statement of a text, cut into tokens. Offsets count bytes of
@@ -14,6 +16,8 @@ type input struct {
 	text    string // raw[start:end] as the parser shall see it: no comments, backquotes instead of ANSI quotes
 	gaps    []span // what was blanked
 	tokens  []token
+	upper   string // raw from the offset from on in upper case, "" where keyword has to see to it
+	from    int
 	written []token               // tokens before anything was cut out
 	params  map[int]int           // offset of a ? to its number from 1
 	tables  map[string]cutOut     // what was cut out, by the name that stands for it
@@ -57,10 +61,16 @@ func cut(raw string, from int, special bool, m *mode, compound bool) (in *input,
 		compound = compound || len(in.tokens) <= longestHead && in.compound()
 	}
 	in.gaps, in.written = l.gaps, in.tokens
+	if text := raw[from:in.end]; len(text) <= longestUpper && isASCII(text) {
+		in.upper, in.from = strings.ToUpper(text), from
+	}
 	in.trim()
 	in.text = in.readable()
 	return in, next, l.special
 }
+
+// longestUpper is up to how many bytes of a statement are kept in upper case.
+const longestUpper = 16 << 10
 
 // longestHead is within how many tokens a statement shows what it is: a DEFINER
 // clause may stand before it.
@@ -155,13 +165,21 @@ func (in *input) word(at int, keyword string) bool {
 	return t.end-t.start == len(keyword) && strings.EqualFold(in.raw[t.start:t.end], keyword)
 }
 
-// keyword is a token as an upper-case keyword, "" when it is none.
+// keyword is a token as an upper-case keyword, "" when it is none. It may share the
+// memory of the whole text.
 func (in *input) keyword(at int) string {
 	if at < 0 || at >= len(in.tokens) || in.tokens[at].kind != tokenWord {
 		return ""
 	}
-	return strings.ToUpper(in.raw[in.tokens[at].start:in.tokens[at].end])
+	t := in.tokens[at]
+	if in.upper != "" {
+		return in.upper[t.start-in.from : t.end-in.from]
+	}
+	return strings.ToUpper(in.raw[t.start:t.end])
 }
+
+// kind is the first word as the statement's kind, in memory of its own.
+func (in *input) kind() rewrite.Kind { return rewrite.Kind(strings.Clone(in.keyword(0))) }
 
 // find returns the first token at the given depth of parentheses that is the
 // keyword, from a token on; -1 when there is none.

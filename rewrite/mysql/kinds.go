@@ -65,7 +65,7 @@ var sharesPlans = map[string]bool{"SELECT": true, "INSERT": true, "REPLACE": tru
 // clearKind names the statement by its first word; what knows better names it anew.
 func (r *resolver) clearKind() {
 	if r.depth == 0 {
-		r.st.Kind = rewrite.Kind(r.in.keyword(0))
+		r.st.Kind = r.in.kind()
 	}
 }
 
