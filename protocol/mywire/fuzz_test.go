@@ -225,7 +225,7 @@ func FuzzTextRow(f *testing.F) {
 	f.Add([]byte("\xfe\xff\xff\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		cells, errCells := DecodeTextRow(nil, body, 2)
-		same, err := RewriteTextRow(nil, body, []CellRewriter{echo{}, nil})
+		same, err := NewTextRows([]CellRewriter{echo{}, nil}).Rewrite(nil, body)
 		if (err == nil) != (errCells == nil) {
 			t.Fatalf("%q: %v, decoded as %q, %v", body, err, cells, errCells)
 		}
@@ -235,7 +235,7 @@ func FuzzTextRow(f *testing.F) {
 		if again, err := DecodeTextRow(nil, same, 2); err != nil || !bytes.Equal(again[0], cells[0]) || !bytes.Equal(again[1], cells[1]) {
 			t.Fatalf("%q became %q, %v", body, same, err)
 		}
-		masked, err := RewriteTextRow(nil, body, []CellRewriter{nil, stars{}})
+		masked, err := NewTextRows([]CellRewriter{nil, stars{}}).Rewrite(nil, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,7 +253,7 @@ func FuzzBinaryRow(f *testing.F) {
 	f.Add([]byte("\x00\x7c"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		cells, errCells := DecodeBinaryRow(nil, body, types)
-		same, err := RewriteBinaryRow(nil, body, types, []CellRewriter{echo{}, echo{}, nil, nil, echo{}})
+		same, err := NewBinaryRows(types, []CellRewriter{echo{}, echo{}, nil, nil, echo{}}).Rewrite(nil, body)
 		if (err == nil) != (errCells == nil) {
 			t.Fatalf("%q: %v, decoded as %q, %v", body, err, cells, errCells)
 		}
@@ -269,7 +269,7 @@ func FuzzBinaryRow(f *testing.F) {
 				t.Fatalf("%q became %q", body, same)
 			}
 		}
-		masked, err := RewriteBinaryRow(nil, body, types, []CellRewriter{refuse{}, refuse{}, refuse{}, refuse{}, refuse{}})
+		masked, err := NewBinaryRows(types, []CellRewriter{refuse{}, refuse{}, refuse{}, refuse{}, refuse{}}).Rewrite(nil, body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -436,7 +436,7 @@ func TestColumn(t *testing.T) {
 	}
 }
 
-func TestRewriteTextRow(t *testing.T) {
+func TestTextRows(t *testing.T) {
 	t.Parallel()
 	two := []CellRewriter{nil, stars{}}
 	long := strings.Repeat("x", 300)
@@ -455,13 +455,13 @@ func TestRewriteTextRow(t *testing.T) {
 		{[]CellRewriter{constant(strings.Repeat("y", 70_000)), nil}, "\x01a\x01b", "\xfd\x70\x11\x01" + strings.Repeat("y", 70_000) + "\x01b"},
 	}
 	for _, tt := range tests {
-		got, err := RewriteTextRow([]byte("before"), []byte(tt.in), tt.columns)
+		got, err := NewTextRows(tt.columns).Rewrite([]byte("before"), []byte(tt.in))
 		if err != nil || string(got) != "before"+tt.want {
 			t.Errorf("%.50q: got %.50q, %v, want %.50q", tt.in, got, err, tt.want)
 		}
 	}
 	for _, bad := range []string{"", "\x01a", "\x01a\x03an", "\x01a\x01b\x01c", "\x01a\xff", "\x01a\xfe\xff\xff\xff\xff\xff\xff\xff\xff"} {
-		if got, err := RewriteTextRow(nil, []byte(bad), two); !errors.Is(err, protocol.ErrMalformed) {
+		if got, err := NewTextRows(two).Rewrite(nil, []byte(bad)); !errors.Is(err, protocol.ErrMalformed) {
 			t.Errorf("%q: %q, %v", bad, got, err)
 		}
 	}
@@ -472,7 +472,7 @@ type constant string
 
 func (c constant) AppendCell(dst, _ []byte) ([]byte, bool) { return append(dst, c...), true }
 
-func TestRewriteBinaryRow(t *testing.T) {
+func TestBinaryRows(t *testing.T) {
 	t.Parallel()
 	types := []FieldType{TypeLong, TypeVarString, TypeDatetime, TypeNull, TypeTiny}
 	in := "\x00\x20" + "\x2a\x00\x00\x00" + "\x03ann" + "\x04\xe8\x07\x02\x1d" + "\x07"
@@ -489,19 +489,16 @@ func TestRewriteBinaryRow(t *testing.T) {
 		"all NULL":      {[]CellRewriter{refuse{}, refuse{}, refuse{}, refuse{}, refuse{}}, "\x00\x7c"},
 	}
 	for name, tt := range tests {
-		got, err := RewriteBinaryRow([]byte("before"), []byte(in), types, tt.columns)
+		got, err := NewBinaryRows(types, tt.columns).Rewrite([]byte("before"), []byte(in))
 		if err != nil || string(got) != "before"+tt.want {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, tt.want)
 		}
 	}
 	none := make([]CellRewriter, 5)
-	for _, bad := range []string{"", "\x00", "\x00\x20", "\x01" + in[1:], in[:len(in)-1], in + "x", "\x00\x20\x2a\x00\x00\x00\x7fann"} {
-		if got, err := RewriteBinaryRow(nil, []byte(bad), types, none); !errors.Is(err, protocol.ErrMalformed) {
+	for _, bad := range []string{"", "\x00", "\x00\x20", "\x01" + in[1:], in[:len(in)-1], in + "x", "\x00\x20\x2a\x00\x00\x00\x7fann", "\x00\x20\x2a\x00\x00\x00\xfb" + strings.Repeat("x", textNull) + in[10:]} {
+		if got, err := NewBinaryRows(types, none).Rewrite(nil, []byte(bad)); !errors.Is(err, protocol.ErrMalformed) {
 			t.Errorf("%q: %q, %v", bad, got, err)
 		}
-	}
-	if _, err := RewriteBinaryRow(nil, []byte(in), types, none[:4]); !errors.Is(err, protocol.ErrMalformed) {
-		t.Error("fewer columns than types")
 	}
 	cells, err := DecodeBinaryRow(nil, []byte(in), types)
 	if err != nil || cells[3] != nil || string(cells[1]) != "ann" || string(cells[4]) != "\x07" {

@@ -16,13 +16,12 @@ const maxRow = 256 << 20
 // columns rewrite the rows of one result. They belong to one session.
 type columns struct {
 	cells    []mywire.CellRewriter // nil when no cell is to be looked at
-	types    []mywire.FieldType
-	rewrite  mywire.Rewrite // of a row with these cells
-	masked   bool           // some of them are masked
-	foreseen bool           // by the plan alone
-	subjects int64          // how many columns identify a person
-	query    *session.Query // whose rows these are
-	outs     bool           // what a procedure put into parameters
+	rewrite  mywire.Rewrite        // of a row with these cells
+	masked   bool                  // some of them are masked
+	foreseen bool                  // by the plan alone
+	subjects int64                 // how many columns identify a person
+	query    *session.Query        // whose rows these are
+	outs     bool                  // what a procedure put into parameters
 }
 
 // A cell masks the cells of one column.
@@ -47,7 +46,13 @@ func (c *textCell) AppendCell(dst, value []byte) ([]byte, bool) {
 	if c.of.query != nil {
 		c.of.query.MaskedCells++
 	}
-	return c.Append(dst, value)
+	if c.subject != "" || c.foreign {
+		return c.Append(dst, value)
+	}
+	if out, ok := c.mask.Try(dst, value); ok {
+		return out, true
+	}
+	return c.mask.Apply(dst, value)
 }
 
 // A textMask is a mask over the text of values of one type.
@@ -163,10 +168,11 @@ func (c *conn) cellOf(mask masking.Mask, subject string, col *mywire.Column, kin
 func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, binary bool) (*columns, error) {
 	origins := make([]session.Origin, len(described))
 	names := make([]string, len(described))
-	of := &columns{types: make([]mywire.FieldType, len(described))}
+	types := make([]mywire.FieldType, len(described))
+	of := &columns{}
 	for j := range described {
 		col := &described[j]
-		of.types[j] = col.Type
+		types[j] = col.Type
 		names[j] = string(col.Name)
 		origins[j] = p.OriginOf(string(col.Database), string(col.OriginalTable), string(col.OriginalName))
 	}
@@ -180,10 +186,6 @@ func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, b
 		return of, nil
 	}
 	of.cells = make([]mywire.CellRewriter, len(described))
-	of.rewrite = func(dst, body []byte) ([]byte, error) { return mywire.RewriteTextRow(dst, body, of.cells) }
-	if binary {
-		of.rewrite = func(dst, body []byte) ([]byte, error) { return mywire.RewriteBinaryRow(dst, body, of.types, of.cells) }
-	}
 	for j := range described {
 		var mask masking.Mask
 		if masks != nil {
@@ -201,6 +203,11 @@ func (c *conn) describe(p *session.Prepared, i int, described []mywire.Column, b
 		if mask != nil {
 			described[j].Extended = nil // a masked document is no document
 		}
+	}
+	if binary {
+		of.rewrite = mywire.NewBinaryRows(types, of.cells).Rewrite
+	} else {
+		of.rewrite = mywire.NewTextRows(of.cells).Rewrite
 	}
 	return of, nil
 }
