@@ -103,7 +103,7 @@ func texts(cells [][]byte) []*string {
 // surroundings asks for what the meaning of a text depends on: the current
 // database, and the mode of package rewrite's scope. The LIMIT keeps
 // sql_select_limit out of it.
-const surroundings = "SELECT DATABASE(), CONCAT(@@sql_mode, '|', @@character_set_client, '|', VERSION()) LIMIT 1"
+const surroundings = "SELECT DATABASE(), CONCAT(@@sql_mode, '|', @@character_set_client, ',', @@character_set_connection, '|', VERSION()) LIMIT 1"
 
 // Surroundings implements [session.Wire].
 func (c *conn) Surroundings(ctx context.Context) (session.Surroundings, error) {
@@ -114,7 +114,7 @@ func (c *conn) Surroundings(ctx context.Context) (session.Surroundings, error) {
 	if len(rows) != 1 || len(rows[0]) != 2 || rows[0][1] == nil || !readable(*rows[0][1]) {
 		return session.Surroundings{}, &session.ServerError{SQLState: "HY000", Message: "sqlveil: the session's settings could not be asked for"}
 	}
-	s := session.Surroundings{Mode: *rows[0][1]}
+	s := session.Surroundings{Mode: *rows[0][1], Kept: true}
 	if database := rows[0][0]; database != nil {
 		s.Path = []string{*database}
 	}

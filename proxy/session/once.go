@@ -42,11 +42,11 @@ func (s *Session) known(ctx context.Context, text []byte) *Prepared {
 	}
 	view := unsafe.String(unsafe.SliceData(text), len(text)) // Cached keeps nothing of it
 	plans, ok := s.options.Planner.Cached(*scope, view)
-	if !ok || slices.ContainsFunc(plans, special) || !s.role.SeesAll() && s.unsettled() && s.needs(plans) {
+	if !ok || slices.ContainsFunc(plans, special) || !s.role.SeesAll() && s.unsettled() && s.needs(view, plans) {
 		return nil
 	}
 	p := s.takeText()
-	*p = Prepared{scope: scope, plans: plans, common: s.catalog.Version(), text: append(p.text[:0], text...)}
+	*p = Prepared{scope: scope, now: scope, plans: plans, common: s.catalog.Version(), text: append(p.text[:0], text...)}
 	p.Text = unsafe.String(unsafe.SliceData(p.text), len(p.text)) // until p is used again
 	return p
 }

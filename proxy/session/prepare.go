@@ -15,6 +15,8 @@ type Prepared struct {
 	Wire any // the relay's own
 
 	scope *rewrite.Scope // nil: not planned, for a role that sees everything
+	now   *rewrite.Scope // the session's when it was planned
+	made  *reading       // what the server prepared it under; nil when that is not known, or not kept to
 	plans []*rewrite.Plan
 	owned bool   // plans is not shared with the planner
 	text  []byte // the memory of Text, of one that is used again; see once.go
@@ -29,7 +31,12 @@ type Prepared struct {
 // already on record, [ErrSkipped], or the end of the session. A role that sees
 // everything is refused nothing.
 func (s *Session) Prepare(ctx context.Context, text string) (*Prepared, error) {
-	p, err := s.plan(ctx, text)
+	p, err := s.plan(ctx, text, nil)
+	return s.complete(ctx, text, p, err)
+}
+
+// complete is the end of preparing a text, which was planned or failed to be.
+func (s *Session) complete(ctx context.Context, text string, p *Prepared, err error) (*Prepared, error) {
 	if err == nil {
 		err = s.resolve(ctx, p, 0)
 	}
@@ -60,20 +67,21 @@ func (p *Prepared) refusal() error {
 	return nil
 }
 
-// plan plans a text under the scope that it will be carried out in.
-func (s *Session) plan(ctx context.Context, text string) (*Prepared, error) {
+// plan plans a text under the scope that it will be carried out in, with the names
+// and settings that the server made it under, if it has prepared it.
+func (s *Session) plan(ctx context.Context, text string, made *reading) (*Prepared, error) {
 	scope, err := s.scopeNow(ctx)
 	if s.role.SeesAll() {
-		return s.planOpen(scope, text), nil
+		return s.planOpen(scope, text, made), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	plans, err := s.planned(ctx, scope, text)
+	plans, err := s.planned(ctx, scope, text, made)
 	if err != nil {
 		return nil, err
 	}
-	if s.unsettled() && s.needs(plans) {
+	if s.unsettled() && s.needs(text, plans) {
 		standing, err := s.settle(ctx)
 		switch {
 		case err != nil:
@@ -81,17 +89,26 @@ func (s *Session) plan(ctx context.Context, text string) (*Prepared, error) {
 		case standing == Skipping:
 			return nil, ErrSkipped
 		case standing == Failed && len(plans) == 1 && !plans[0].Effect.End:
-			return &Prepared{Text: text, scope: s.scope, common: s.catalog.Version(), plans: []*rewrite.Plan{doomed(plans[0])}}, nil
+			return s.withPlans(text, made, []*rewrite.Plan{doomed(plans[0])}), nil
 		case standing == Ready:
 			if scope, err = s.scopeNow(ctx); err != nil {
 				return nil, err
 			}
-			if plans, err = s.planned(ctx, scope, text); err != nil {
+			if plans, err = s.planned(ctx, scope, text, made); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return &Prepared{Text: text, scope: s.scope, common: s.catalog.Version(), plans: plans}, nil
+	return s.withPlans(text, made, plans), nil
+}
+
+// withPlans is a text with its plans under the session's scope.
+func (s *Session) withPlans(text string, made *reading, plans []*rewrite.Plan) *Prepared {
+	p := &Prepared{Text: text, scope: made.over(s.scope), now: s.scope, made: made, common: s.catalog.Version(), plans: plans}
+	if made == nil {
+		p.made = s.reading
+	}
+	return p
 }
 
 // doomed is the plan of a statement that the server will refuse because the
@@ -102,10 +119,13 @@ func doomed(plan *rewrite.Plan) *rewrite.Plan {
 
 // planOpen plans for a role that sees everything: as well as can be done without
 // asking, for the audit log alone.
-func (s *Session) planOpen(scope *rewrite.Scope, text string) *Prepared {
-	p := &Prepared{Text: text, scope: scope}
+func (s *Session) planOpen(scope *rewrite.Scope, text string, made *reading) *Prepared {
+	p := &Prepared{Text: text, scope: made.over(scope), now: scope, made: made}
+	if made == nil && !s.unsettled() {
+		p.made = s.reading
+	}
 	if scope != nil && scope.Catalog != nil {
-		p.plans = s.planText(scope, text)
+		p.plans = s.planText(p.scope, text)
 		return p
 	}
 	p.plans = unplanned(text)
@@ -133,8 +153,8 @@ func (s *Session) CursorQuery(portal *Portal) *Prepared {
 // planned plans a text under a scope. A text that was not seen before under this
 // scope, and one that names what the scope does not have, is planned under a
 // catalog that was compared with the server for the purpose.
-func (s *Session) planned(ctx context.Context, scope *rewrite.Scope, text string) ([]*rewrite.Plan, error) {
-	plans, ok := s.options.Planner.Cached(*scope, text)
+func (s *Session) planned(ctx context.Context, scope *rewrite.Scope, text string, made *reading) ([]*rewrite.Plan, error) {
+	plans, ok := s.options.Planner.Cached(*made.over(scope), text)
 	if ok && !namesUnknown(plans) {
 		return plans, nil
 	}
@@ -146,7 +166,7 @@ func (s *Session) planned(ctx context.Context, scope *rewrite.Scope, text string
 	if ok && now == scope {
 		return plans, nil
 	}
-	return s.planText(now, text), nil
+	return s.planText(made.over(now), text), nil
 }
 
 // planText calls the planner. A fault in it refuses the statement and leaves the
@@ -175,10 +195,12 @@ func namesUnknown(plans []*rewrite.Plan) bool {
 
 // needs says whether any of the statements depends on what names mean. So does
 // the start of a transaction: what has to be asked is better asked before, since
-// it would take the transaction's snapshot.
-func (s *Session) needs(plans []*rewrite.Plan) bool {
+// it would take the transaction's snapshot. And a text that other settings would make
+// another one of has to be read under those of now.
+func (s *Session) needs(text string, plans []*rewrite.Plan) bool {
+	sure := plain(text)
 	for _, plan := range plans {
-		if !plan.Effect.Anywhere && (readsNames(plan) || plan.Effect.Begin) {
+		if !plan.Effect.Anywhere && (!sure || readsNames(plan) || plan.Effect.Begin) {
 			return true
 		}
 	}
@@ -191,16 +213,18 @@ func readsNames(plan *rewrite.Plan) bool {
 
 // Renew returns p planned under the scope of now: p itself where nothing has
 // changed. PostgreSQL analyses a prepared statement again, too, when the search
-// path or a table has changed. Errors are as for Prepare.
+// path or a table has changed; MySQL when a table has, in the database of before.
+// Errors are as for Prepare.
 func (s *Session) Renew(ctx context.Context, p *Prepared) (*Prepared, error) {
 	if s.role.SeesAll() && s.options.Policy() == s.policy && p.plans != nil {
 		return p, nil
 	}
 	scope, err := s.scopeNow(ctx)
-	if err == nil && scope == p.scope && !s.unsettled() {
+	if err == nil && scope == p.now && !s.unsettled() {
 		return p, nil
 	}
-	return s.Prepare(ctx, p.Text)
+	q, err := s.replan(ctx, p)
+	return s.complete(ctx, p.Text, q, err)
 }
 
 // Rejudge returns p judged by the policy in force: p itself where that has not
@@ -232,7 +256,7 @@ func (s *Session) rejudged(p *Prepared) *Prepared {
 	}
 	scope := *p.scope
 	scope.Policy, scope.Role = s.policy, s.role
-	q := &Prepared{Text: p.Text, scope: &scope, common: p.common, plans: slices.Clone(s.planText(&scope, p.Text)), owned: true}
+	q := &Prepared{Text: p.Text, scope: &scope, made: p.made, common: p.common, plans: slices.Clone(s.planText(&scope, p.Text)), owned: true}
 	same := len(q.plans) == len(p.plans) && q.SQL() == p.SQL()
 	for i, plan := range q.plans {
 		taken := plan.Effect.Fetch != "" || plan.Effect.Execute != ""

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"sqlveil/auditlog"
@@ -111,7 +112,11 @@ func renames(p *Prepared, i int) (Change, bool) {
 	e := &p.plans[i].Effect
 	switch {
 	case e.Prepare != "":
-		return Change{Kind: StatementName, Name: e.Prepare, Statement: &Prepared{Text: e.Prepared}}, true
+		made := p.made
+		if slices.ContainsFunc(p.plans[:i], func(earlier *rewrite.Plan) bool { return changes(&earlier.Effect) }) {
+			made = nil
+		}
+		return Change{Kind: StatementName, Name: e.Prepare, Statement: &Prepared{Text: e.Prepared, made: made}}, true
 	case e.Declare != "":
 		return Change{Kind: PortalName, Name: e.Declare, Portal: &Portal{Prepared: p, Index: i}}, true
 	case e.Forget != "":

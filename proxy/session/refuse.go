@@ -90,6 +90,15 @@ func changedRefusal() *Refusal {
 	}
 }
 
+// rereadRefusal refuses a prepared statement of which the server may make another
+// one than was planned.
+func rereadRefusal() *Refusal {
+	return &Refusal{
+		Code: rewrite.CodeMismatch, SQLState: StateFeatureNotSupported, Message: "what the prepared statement means depends on settings that have changed",
+		Hint: "Prepare it again.",
+	}
+}
+
 func catalogRefusal() *Refusal {
 	return &Refusal{
 		Code: rewrite.CodeUnknownName, Message: "sqlveil: the tables of this database are not known at the moment (" + rewrite.CodeUnknownName + ")",

@@ -119,7 +119,7 @@ func (s *Session) resolveExecute(ctx context.Context, plan *rewrite.Plan, earlie
 	if depth == deepestExecute {
 		return refused(plan, unpredictedRefusal()), nil, nil
 	}
-	inner, err := s.plan(ctx, c.Statement.Text)
+	inner, err := s.replan(ctx, c.Statement)
 	if err == nil {
 		err = s.resolve(ctx, inner, depth+1)
 	}

@@ -39,6 +39,7 @@ type Session struct {
 	policy   *masking.Policy
 	role     *masking.Role
 	masked   atomic.Bool     // of role
+	reading  *reading        // of the scope; nil where what is prepared does not keep to it
 	catalog  rewrite.Catalog // what the scope was made with
 	own      rewrite.Catalog // what this session alone sees, nil when that is what all see
 	around   Surroundings
@@ -62,6 +63,7 @@ type Surroundings struct {
 	Path []string // every schema the server looks in, in order, implicit ones too
 	Mode string   // see [rewrite.Scope]
 	Own  bool     // there are tables which this session alone sees
+	Kept bool     // what the server prepares keeps to the Path, and to the Mode while it is not read again
 }
 
 // newSession returns a session that has not logged in.

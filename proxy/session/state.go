@@ -130,7 +130,10 @@ func (s *Session) scopeWith(common rewrite.Catalog) *rewrite.Scope {
 		if s.own != nil {
 			scope.Catalog = s.own
 		}
-		s.scope = &scope
+		s.scope, s.reading = &scope, nil
+		if s.around.Kept {
+			s.reading = &reading{s.around.Path, s.around.Mode}
+		}
 	}
 	return s.scope
 }

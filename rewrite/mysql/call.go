@@ -157,7 +157,7 @@ func (r *resolver) jsonExtractCall(f *ast.FuncCallExpr, l *level) value {
 	}
 	var out value
 	for i, path := range args[1:] {
-		if !path.literal {
+		if !path.literal || !r.mode.keepsLiterals(path.text) {
 			r.fallible(path)
 			return derived(args...).of(kind)
 		}

@@ -26,6 +26,45 @@ func readable(name string) bool {
 	return slices.Contains(singleByte, name)
 }
 
+// charsetName is how a character set is called here: utf8 has two names.
+func charsetName(name string) string {
+	if name = strings.ToLower(strings.TrimSpace(name)); name == "utf8" {
+		return "utf8mb3"
+	}
+	return name
+}
+
+// keepsLiterals says whether a literal stays what it is in the text: the server
+// writes it in the connection's character set, with ? for what that does not have.
+//
+// https://dev.mysql.com/doc/refman/8.4/en/charset-connection.html
+func (m *mode) keepsLiterals(text string) bool {
+	switch m.connection {
+	case "utf8mb4", "utf16", "utf16le", "utf32":
+		return m.charset == "utf8mb4" || !beyondBMP(text)
+	case m.charset:
+		return true
+	case "utf8mb3", "ucs2":
+		return !beyondBMP(text)
+	}
+	return isASCII(text) && readable(m.connection)
+}
+
+// keepsPrepared says whether the text that a literal holds is what the server
+// prepares. MySQL prepares it in UTF-8 of three bytes and reads it in the client's
+// character set; MariaDB writes it back in that from the connection's.
+func (m *mode) keepsPrepared(text string) bool {
+	if m.flavour == flavourMariaDB {
+		return m.keepsLiterals(text)
+	}
+	return isASCII(text) || strings.HasPrefix(m.charset, "utf8") && !beyondBMP(text)
+}
+
+// beyondBMP says whether a text has characters that take four bytes in UTF-8.
+func beyondBMP(text string) bool {
+	return strings.ContainsFunc(text, func(c rune) bool { return c > 0xffff })
+}
+
 var errCharset = errors.New("statements in this character set cannot be read safely")
 
 // decode writes a text in UTF-8. back holds the offset of each byte in the

@@ -184,7 +184,7 @@ type viewQuery struct {
 func parseView(definition, defaults string) viewQuery {
 	m := parseMode("", defaults)
 	m.setSQLMode("")
-	m.charset = "utf8mb4"
+	m.charset, m.connection = "utf8mb4", "utf8mb4"
 	in, _, _ := split(definition, 0, false, &m)
 	if in.fault != nil || guard(in.raw, in.tokens) != nil {
 		return viewQuery{}

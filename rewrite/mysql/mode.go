@@ -9,7 +9,7 @@ import (
 
 // ModeSQL asks a session for what the meaning of its texts depends on: the
 // current database, NULL when there is none, and the Mode of its scope.
-const ModeSQL = "SELECT DATABASE(), CONCAT(@@sql_mode, '|', @@character_set_client, '|', VERSION())"
+const ModeSQL = "SELECT DATABASE(), CONCAT(@@sql_mode, '|', @@character_set_client, ',', @@character_set_connection, '|', VERSION())"
 
 // flavour is the kind of server.
 type flavour uint8
@@ -31,6 +31,7 @@ type mode struct {
 	highNot     bool
 	foreign     string // ORACLE or MSSQL: another grammar
 	charset     string // character_set_client, lower case
+	connection  string // character_set_connection, likewise; "" when it is not known
 }
 
 // modeKey is what a mode is read from.
@@ -60,8 +61,9 @@ func modeOf(text, defaults string) *mode {
 	return &m
 }
 
-// parseMode reads a Scope's Mode: sql_mode, character_set_client and version,
-// separated by bars, for instance "ANSI_QUOTES|utf8mb4|10.11.6-MariaDB". What is
+// parseMode reads a Scope's Mode: sql_mode, the character sets of the client and of
+// the connection, which may be left out when it is the same, and version, separated
+// by bars, for instance "ANSI_QUOTES|utf8mb4,latin1|10.11.6-MariaDB". What else is
 // left out is the default's.
 func parseMode(text, defaults string) mode {
 	parts := strings.Split(text, "|")
@@ -77,9 +79,12 @@ func parseMode(text, defaults string) mode {
 	}
 	var m mode
 	m.setSQLMode(parts[0])
-	m.charset = strings.ToLower(strings.TrimSpace(parts[1]))
-	if m.charset == "" {
+	client, connection, differs := strings.Cut(parts[1], ",")
+	if m.charset = charsetName(client); m.charset == "" {
 		m.charset = "utf8mb4"
+	}
+	if m.connection = m.charset; differs {
+		m.connection = charsetName(connection)
 	}
 	m.flavour, m.version = serverVersion(parts[2])
 	if saysTiDB(defaults) {

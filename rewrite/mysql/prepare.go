@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"sqlveil/rewrite"
 )
 
 // prepared resolves PREPARE, EXECUTE and DEALLOCATE PREPARE.
@@ -45,8 +47,12 @@ func (r *resolver) prepare() {
 	if !whole {
 		r.refuseKind("PREPARE of several statements")
 	}
+	if !r.mode.keepsPrepared(s.SQLText) {
+		r.converted()
+	}
 	r.st.Inert = true
 	r.st.Effect.Prepared = s.SQLText
+	r.st.Effect.ReadsPath = true // the server keeps the current database for it
 	r.st.Query = r.inner(in)
 	for _, s := range r.st.Query.Short { // EXECUTE ... USING @name: how long that is, nobody sees
 		r.fallible(value{Value: s.Beside})
@@ -61,10 +67,16 @@ func (r *resolver) immediate(l *level) {
 	text, ok := "", false
 	if len(r.in.tokens) == 3 || r.in.word(3, "USING") {
 		r.selected(2, 3, func(list *ast.FieldList) { text, ok = stringLiteral(list.Fields[0].Expr) })
+		ok = ok && r.in.tokens[2].kind == tokenString && strings.ContainsRune(`'"`, rune(r.in.raw[r.in.tokens[2].start]))
 	}
 	in, whole := onlyStatement(text, r.mode)
-	if !ok || !whole {
+	constant := ok && whole
+	if !constant {
 		r.refuseKind("EXECUTE IMMEDIATE of a text that is not a constant")
+	} else if !r.mode.keepsPrepared(text) {
+		r.converted()
+	}
+	if !constant || !r.mode.keepsPrepared(text) {
 		r.st.Effect.Opaque, r.st.Effect.Catalog, r.st.Effect.Path, r.st.Rows = true, true, true, true
 		return
 	}
@@ -89,6 +101,14 @@ func onlyStatement(text string, mode *mode) (in *input, ok bool) {
 	m := *mode
 	in, next, _ := split(text, 0, false, &m)
 	return in, next < 0 || strings.TrimSpace(text[next:]) == ""
+}
+
+// converted refuses a text to prepare that the server makes another one of first.
+func (r *resolver) converted() {
+	r.unknown(rewrite.Refusal{
+		Code: rewrite.CodeEncoding, Message: "a text with characters that the connection's character set does not have cannot be prepared",
+		Hint: "Use utf8mb4: SET NAMES utf8mb4.",
+	})
 }
 
 // withoutParameters makes a statement one whose parameters the client does not

@@ -58,7 +58,7 @@ func (r *resolver) body(f *Routine, args []value) (p *program, ok bool) {
 	}
 	m := *r.mode
 	m.setSQLMode(f.SQLMode)
-	m.charset = "utf8mb4"
+	m.charset, m.connection = "utf8mb4", "ascii" // what its maker had holds that
 	in := programInput(f.Body, &m)
 	if in.fault != nil {
 		return nil, r.opaqueRoutine(f, args, "its body cannot be parsed")

@@ -165,7 +165,7 @@ func (r *resolver) fieldName(f *ast.SelectField) (name string, guess bool) {
 	}
 	if v, ok := stringLiteral(e); ok {
 		r.st.LiteralFree = false
-		return v, oddName(v) || v != strings.Trim(r.in.raw[start:end], `'"`)
+		return v, oddName(v) || !r.mode.keepsLiterals(v) || v != strings.Trim(r.in.raw[start:end], `'"`)
 	}
 	if r.depth == 0 && r.in.literalIn(start, end) {
 		r.st.LiteralFree = false

@@ -42,6 +42,9 @@ func (r *resolver) set(l *level) (columns []column, rows bool) {
 	}
 	if name, ok := r.names(); ok {
 		r.charset("names", name, true)
+		if !r.in.word(1, "NAMES") {
+			r.connection("") // the current database's
+		}
 		return nil, false
 	}
 	node, err := r.parse("", r.in.start, r.in.end)
@@ -125,6 +128,9 @@ func (r *resolver) assignSetting(a *ast.VariableAssignment, l *level) {
 	switch {
 	case name == strings.ToLower(ast.SetNames), name == strings.ToLower(ast.SetCharset):
 		r.charset("names", text, isText)
+		if name == strings.ToLower(ast.SetCharset) {
+			r.connection("")
+		}
 	case !a.IsSystem:
 		r.flow(v, "a user variable")
 	default:
@@ -161,10 +167,18 @@ func (r *resolver) setting(name, text string, known bool, v value, global bool) 
 		r.st.Effect.Path = true
 		r.sqlMode(text, known && (v.kind == typeText || v.kind == typeUnknown)) // a number is a set of bits
 	case "character_set_client", "character_set_results", "character_set_connection":
-		if v.null || !known && name != "character_set_client" {
-			return
+		switch {
+		case name == "character_set_connection" && !known:
+			r.connection("")
+		case !v.null && (known || name == "character_set_client"):
+			r.charset(name, text, known)
 		}
-		r.charset(name, text, known)
+	case "collation_connection":
+		charset, _, _ := strings.Cut(text, "_")
+		if !known || r.depth > 0 {
+			charset = ""
+		}
+		r.connection(charset)
 	case "autocommit":
 		r.st.Effect.End = true
 	case "group_concat_max_len":
@@ -223,8 +237,18 @@ func (r *resolver) charset(name, text string, known bool) {
 		return
 	}
 	if name == "names" || name == "character_set_client" {
-		r.nextMode().charset = text
+		r.nextMode().charset = charsetName(text)
 	}
+	if name == "names" || name == "character_set_connection" {
+		r.connection(text)
+	}
+}
+
+// connection notes the character set that literals are written in from here on, ""
+// for one that is not known.
+func (r *resolver) connection(charset string) {
+	r.st.Effect.Path = true
+	r.nextMode().connection = charsetName(charset)
 }
 
 func (r *resolver) refuseSetting(name, hint string) {
