@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sqlveil/protocol/loop"
 )
 
 const (
@@ -44,8 +46,12 @@ type Conn struct {
 	// means never. Set it before the first write.
 	WriteTimeout time.Duration
 
-	mu     sync.Mutex // guards changes of conn, and readers of it that are not the session's own goroutines
+	mu     sync.Mutex // guards changes of conn and sock, and readers of them that are not the session's own goroutines
 	conn   net.Conn
+	sock   *loop.Socket          // in the place of conn once it is left to a loop, nil before
+	reader *loop.Task            // who reads, nil for a goroutine
+	writer *loop.Task            // who writes, likewise
+	streak int                   // how often in a row there was more to read than fitted
 	raw    syscall.RawConn       // nil where there is no socket to read and write by itself (TLS, pipes)
 	try    func(fd uintptr) bool // c.tryRead, bound once so that it costs no allocation
 	once   func(fd uintptr) bool // c.tryOnce, likewise
@@ -120,6 +126,10 @@ func (c *Conn) fill(idle bool) error {
 			return &FlushError{err}
 		}
 	}
+	if c.sock != nil {
+		return c.sockRead()
+	}
+	aside(c.reader)
 	switch {
 	case c.raw != nil:
 		return c.rawRead(c.try)
@@ -154,8 +164,11 @@ func (c *Conn) makeRoom() {
 // poll reads what has arrived already, if much waits to be flushed: a result
 // that comes faster than it can be passed on is written in larger pieces.
 func (c *Conn) poll() (more bool, err error) {
-	if c.raw == nil || len(c.out.pend) < pollSize || len(c.out.pend) > cap(c.out.pend)-smallRest {
+	if c.raw == nil && c.sock == nil || len(c.out.pend) < pollSize || len(c.out.pend) > cap(c.out.pend)-smallRest {
 		return false, nil
+	}
+	if c.sock != nil {
+		return c.sockPoll()
 	}
 	before := len(c.in)
 	err = c.rawRead(c.once)
@@ -278,6 +291,11 @@ func (c *Conn) Flush() error {
 
 // send writes p to the network.
 func (c *Conn) send(p []byte) error {
+	if c.sock != nil {
+		c.werr = c.sockWrite(p)
+		return c.werr
+	}
+	aside(c.writer)
 	if c.WriteTimeout > 0 {
 		if err := c.postpone(); err != nil {
 			return err
@@ -354,6 +372,23 @@ func (c *Conn) current() net.Conn {
 	return c.conn
 }
 
+// A transport is what a net.Conn and a Socket have in common.
+type transport interface {
+	SetReadDeadline(time.Time) error
+	SetDeadline(time.Time) error
+	Close() error
+}
+
+// below returns what the connection is made of, likewise.
+func (c *Conn) below() transport {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sock != nil {
+		return c.sock
+	}
+	return c.conn
+}
+
 // replayed is a connection whose first bytes have been read already.
 type replayed struct {
 	net.Conn
@@ -386,12 +421,12 @@ func (c *Conn) RemoteAddr() net.Addr { return c.current().RemoteAddr() }
 func (c *Conn) LocalAddr() net.Addr { return c.current().LocalAddr() }
 
 // SetReadDeadline bounds the wait for input, as for a net.Conn.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.current().SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.below().SetReadDeadline(t) }
 
 // SetDeadline bounds all reads and writes, as for a net.Conn. With a
 // WriteTimeout the next write sets its own deadline again.
-func (c *Conn) SetDeadline(t time.Time) error { return c.current().SetDeadline(t) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.below().SetDeadline(t) }
 
 // Close closes the connection; what waits to be flushed is lost. A read or
 // write in progress fails.
-func (c *Conn) Close() error { return c.current().Close() }
+func (c *Conn) Close() error { return c.below().Close() }

@@ -18,13 +18,31 @@ const (
 // nobody notices who does not read from it. It may be called from anywhere. Where
 // that cannot be told it says no.
 func (c *Conn) PeerLeft() bool {
-	raw := rawConn(socketOf(c.current()))
+	raw := c.descriptor()
 	if raw == nil {
 		return false
 	}
 	left := false
 	err := raw.Control(func(fd uintptr) { left = hungUp(int(fd)) })
 	return left || err != nil // which says that we have closed it
+}
+
+// A descriptor gives access to a file descriptor.
+type descriptor interface {
+	Control(f func(fd uintptr)) error
+}
+
+// descriptor is that of the connection, nil where there is none.
+func (c *Conn) descriptor() descriptor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sock != nil {
+		return c.sock
+	}
+	if raw := rawConn(socketOf(c.conn)); raw != nil {
+		return raw
+	}
+	return nil
 }
 
 // socketOf is what is beneath TLS.

@@ -16,7 +16,8 @@ import (
 // layers says which packages of this module each package may import. A package
 // that is not listed fails the test, and so does an import that is not.
 var layers = map[string][]string{
-	"protocol":                   {},
+	"protocol":                   {"protocol/loop"},
+	"protocol/loop":              {},
 	"protocol/pgwire":            {"protocol"},
 	"protocol/pgwire/pgwiretest": {"protocol", "protocol/pgwire"},
 	"protocol/mywire":            {"protocol"},
@@ -34,9 +35,9 @@ var layers = map[string][]string{
 	"rewrite/pgsql":              {"rewrite", "masking"},
 	"rewrite/mysql":              {"rewrite", "masking"},
 	"config":                     {"masking", "auditlog/anchor"},
-	"proxy/session":              {"rewrite", "masking", "auditlog"},
-	"proxy/pgrelay":              {"protocol", "protocol/pgwire", "proxy/session", "masking"},
-	"proxy/myrelay":              {"protocol", "protocol/mywire", "proxy/session", "masking"},
+	"proxy/session":              {"rewrite", "masking", "auditlog", "protocol/loop"},
+	"proxy/pgrelay":              {"protocol", "protocol/loop", "protocol/pgwire", "proxy/session", "masking"},
+	"proxy/myrelay":              {"protocol", "protocol/loop", "protocol/mywire", "proxy/session", "masking"},
 	"proxy/proxytest":            {},
 	"proxy/sample":               {},
 	"proxy":                      {"*"},

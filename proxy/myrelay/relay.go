@@ -112,6 +112,12 @@ func (c *conn) start() (started bool, err error) {
 	if err != nil || !started {
 		return started, err
 	}
+	task := c.session.Task()
+	protocol.Leave(task, c.client.Transport(), c.server.Transport())
+	for _, conn := range []*protocol.Conn{c.client.Transport(), c.server.Transport()} {
+		conn.ReadBy(task)
+		conn.WriteBy(task)
+	}
 	context.AfterFunc(c.ctx, func() {
 		c.client.Transport().Close()
 		c.server.Transport().Close()
@@ -127,6 +133,7 @@ func (c *conn) start() (started bool, err error) {
 // client had left before or it was stopped from outside.
 func (c *conn) finish(err error) error {
 	defer c.relay.threads.remove(c.thread, c.session)
+	c.session.Task().Aside()
 	if c.endWatch() {
 		err = &session.EndError{Why: "client gone", Err: err}
 	}

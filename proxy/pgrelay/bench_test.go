@@ -21,8 +21,8 @@ type discard struct{}
 
 func (discard) Append(*auditlog.Event, bool) (uint64, error) { return 1, nil }
 
-// A loop is a client, a proxy and a server that gives one answer again and again.
-type loop struct {
+// A circuit is a client, a proxy and a server that gives one answer again and again.
+type circuit struct {
 	b       testing.TB
 	client  net.Conn
 	request []byte
@@ -31,14 +31,14 @@ type loop struct {
 	buf     []byte
 }
 
-// newLoop logs a client in and returns it ready for b.N round trips.
-func newLoop(b testing.TB, user, plan string, request, answer []string) *loop {
+// newCircuit logs a client in and returns it ready for b.N round trips.
+func newCircuit(b testing.TB, user, plan string, request, answer []string) *circuit {
 	b.Helper()
 	planner := &fakePlanner{plans: map[string]*rewrite.Plan{}}
 	planner.version.Store(1)
 	planner.add(b, plan)
 	policy := compiled(b, policySpec)
-	l := &loop{b: b, buf: make([]byte, 1<<20)}
+	l := &circuit{b: b, buf: make([]byte, 1<<20)}
 	notation := &pgwiretest.Notation{}
 	for _, line := range request {
 		l.request = append(l.request, encode(b, notation, pgwiretest.Client, line)...)
@@ -94,14 +94,14 @@ func encode(b testing.TB, n *pgwiretest.Notation, side pgwiretest.Side, line str
 	return m
 }
 
-func (l *loop) write(p []byte) {
+func (l *circuit) write(p []byte) {
 	if _, err := l.client.Write(p); err != nil {
 		l.b.Fatal(err)
 	}
 }
 
 // readUntilReady reads one answer and returns its length.
-func (l *loop) readUntilReady() int {
+func (l *circuit) readUntilReady() int {
 	total := 0
 	for {
 		n, err := l.client.Read(l.buf[total:])
@@ -117,7 +117,7 @@ func (l *loop) readUntilReady() int {
 
 // serve plays the server: it lets anybody in, answers a question for the search
 // path, and everything else by the answer.
-func (l *loop) serve(listener net.Listener) {
+func (l *circuit) serve(listener net.Listener) {
 	nc, err := listener.Accept()
 	if err != nil {
 		return
@@ -178,14 +178,14 @@ func answerQuestion(out *pgwire.Writer) error {
 }
 
 // turn is one round trip; it allocates nothing itself.
-func (l *loop) turn() {
+func (l *circuit) turn() {
 	l.write(l.request)
 	if _, err := io.ReadFull(l.client, l.buf[:l.got]); err != nil {
 		l.b.Fatal(err)
 	}
 }
 
-func (l *loop) run(b *testing.B) {
+func (l *circuit) run(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
@@ -224,7 +224,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 		},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			newLoop(b, bb.user, `"SELECT id, mobile FROM person" `+bb.plan, bb.request, bb.answer).run(b)
+			newCircuit(b, bb.user, `"SELECT id, mobile FROM person" `+bb.plan, bb.request, bb.answer).run(b)
 		})
 	}
 }
@@ -245,7 +245,7 @@ func BenchmarkRows(b *testing.B) {
 		{"3 of 8 masked", "analyst", "id,mobile!,a!,b!,c,d,e,f"},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			l := newLoop(b, bb.user, `"SELECT * FROM person" names columns=`+bb.columns, request, answer)
+			l := newCircuit(b, bb.user, `"SELECT * FROM person" names columns=`+bb.columns, request, answer)
 			l.run(b)
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 		})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sqlveil/protocol"
+	"sqlveil/protocol/loop"
 	"sqlveil/protocol/pgwire"
 	"sqlveil/proxy/session"
 )
@@ -28,8 +29,9 @@ type lastWords struct{ state, message string }
 // A down is the pump from the server to the client.
 type down struct {
 	*conn
-	in  *pgwire.Reader
-	out *pgwire.Writer
+	task *loop.Task
+	in   *pgwire.Reader
+	out  *pgwire.Writer
 
 	entry     *entry   // the head of the flight queue, nil when not known
 	columns   *columns // of the result of a Query
@@ -91,6 +93,7 @@ func (d *down) ended(err error) error {
 // closed with something unread is reset, and the last message may be lost with it.
 func (d *down) linger() {
 	_ = d.client.SetReadDeadline(time.Now().Add(lingerTimeout)) // fails only on a closed connection
+	d.client.ReadBy(d.task)
 	for {
 		d.client.Skip(len(d.client.Buffered()))
 		if err := d.client.Fill(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 
+	"sqlveil/protocol/loop"
 	"sqlveil/protocol/pgwire"
 	"sqlveil/proxy/session"
 )
@@ -124,8 +125,9 @@ var (
 // A flight is the queue of messages that the server has yet to answer, in the
 // order in which they were sent, and what both pumps know of the server's state.
 type flight struct {
+	up       *loop.Task // of the up pump, once both run
+	wake     loop.Bell  // for the up pump
 	mu       sync.Mutex
-	wake     sync.Cond
 	entries  []*entry // entries[first:]
 	first    int
 	free     []*entry
@@ -139,11 +141,7 @@ type flight struct {
 	waiting  bool     // the up pump waits for answers
 }
 
-func newFlight() *flight {
-	f := &flight{tx: pgwire.TxIdle}
-	f.wake.L = &f.mu
-	return f
-}
+func newFlight() *flight { return &flight{tx: pgwire.TxIdle} }
 
 // blank returns an entry to fill in and push.
 func (f *flight) blank(k kind) *entry {
@@ -232,7 +230,7 @@ func (f *flight) popLocked() {
 	f.entries[f.first] = nil
 	f.first++
 	if f.waiting {
-		f.wake.Broadcast()
+		f.wake.Ring()
 	}
 }
 
@@ -323,7 +321,7 @@ func (f *flight) copyStarts() (ignored []*entry) {
 	defer f.mu.Unlock()
 	f.copyIn = true
 	if f.waiting {
-		f.wake.Broadcast()
+		f.wake.Ring()
 	}
 	for f.first+1 < len(f.entries) && f.entries[f.first+1].kind == syncBatch {
 		ignored = append(ignored, f.entries[f.first+1])
@@ -363,7 +361,7 @@ func (f *flight) drain() (session.Standing, error) {
 		if f.copyIn && f.copyEnds == 0 {
 			return session.Ready, errCopying
 		}
-		f.wake.Wait()
+		f.await()
 	}
 	switch {
 	case f.over != nil:
@@ -377,6 +375,13 @@ func (f *flight) drain() (session.Standing, error) {
 	}
 }
 
+// await lets the down pump go on until it rings. f.mu is held, but not meanwhile.
+func (f *flight) await() {
+	f.mu.Unlock()
+	f.wake.Wait(f.up)
+	f.mu.Lock()
+}
+
 // maxFlight is about how many messages may be in flight.
 const maxFlight = 4096
 
@@ -388,7 +393,7 @@ func (f *flight) thin() {
 	f.waiting = true
 	defer func() { f.waiting = false }()
 	for len(f.entries)-f.first > maxFlight/2 && !f.skipping && !f.copyIn && f.over == nil {
-		f.wake.Wait()
+		f.await()
 	}
 }
 
@@ -399,7 +404,7 @@ func (f *flight) end(why error) {
 	if f.over == nil {
 		f.over = why
 	}
-	f.wake.Broadcast()
+	f.wake.Ring()
 }
 
 // stop lets nothing be started any more, and says whether nothing is in flight.

@@ -3,11 +3,12 @@ package pgrelay
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"sqlveil/protocol/loop"
 	"sqlveil/protocol/pgwire"
 	"sqlveil/proxy/session"
 )
@@ -157,34 +158,46 @@ func TestThin(t *testing.T) {
 		"session over": {func(f *flight) { f.end(errDraining) }, maxFlight},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFlight()
-				queue(t, f, slices.Repeat([]kind{execute}, maxFlight)...)
-				done := make(chan struct{})
-				go func() { f.thin(); close(done) }()
-				synctest.Wait()
+			f := newFlight()
+			queue(t, f, slices.Repeat([]kind{execute}, maxFlight)...)
+			done := make(chan struct{})
+			loop.Start(func(task *loop.Task) {
+				f.up = task
+				f.thin()
+				close(done)
+			})
+			for !waits(f) {
 				select {
 				case <-done:
 					t.Fatal("it did not wait")
 				default:
+					runtime.Gosched()
 				}
-				tt.meanwhile(f)
-				<-done
-				if left := len(f.entries) - f.first; left != tt.left {
-					t.Errorf("%d messages are in flight, want %d", left, tt.left)
-				}
-			})
+			}
+			tt.meanwhile(f)
+			<-done
+			if left := len(f.entries) - f.first; left != tt.left {
+				t.Errorf("%d messages are in flight, want %d", left, tt.left)
+			}
 		})
 	}
+}
+
+// waits says whether the up pump waits for answers.
+func waits(f *flight) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.waiting
 }
 
 func TestDrain(t *testing.T) {
 	result := func(f *flight) chan string {
 		done := make(chan string, 1)
-		go func() {
+		loop.Start(func(t *loop.Task) {
+			f.up = t
 			standing, err := f.drain()
 			done <- fmt.Sprint(standing, " ", err)
-		}()
+		})
 		return done
 	}
 	wait := func(t *testing.T, done chan string, want string) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sqlveil/protocol"
+	"sqlveil/protocol/loop"
 	"sqlveil/protocol/pgwire"
 	"sqlveil/proxy/session"
 )
@@ -112,6 +113,11 @@ func (c *conn) begin() (started bool, err error) {
 	if err != nil || !started {
 		return started, err
 	}
+	up := c.session.Task()
+	protocol.Leave(up, c.client, c.server)
+	c.flight.up = up
+	c.client.ReadBy(up)
+	c.server.WriteBy(up)
 	context.AfterFunc(c.ctx, func() {
 		c.client.Close()
 		c.server.Close()
@@ -122,8 +128,18 @@ func (c *conn) begin() (started bool, err error) {
 	c.client.FlushOnWait(c.server)
 	c.server.FlushOnWait(c.client)
 	c.session.Stop(c.shutDown)
-	c.pump.Go(func() { c.end(c.runDown()) })
+	c.pump.Add(1)
+	up.Start(c.pumpDown)
 	return true, nil
+}
+
+// pumpDown is the down pump's task.
+func (c *conn) pumpDown(t *loop.Task) {
+	defer c.pump.Done()
+	c.down.task = t
+	c.server.ReadBy(t)
+	c.client.WriteBy(t)
+	c.end(c.runDown())
 }
 
 // end ends the session because a pump has returned. The first to return says why.
@@ -134,6 +150,7 @@ func (c *conn) end(why error) {
 
 // finish waits for the down pump and returns why the session ended.
 func (c *conn) finish() error {
+	c.session.Task().Aside()
 	c.pump.Wait()
 	if c.stopped {
 		c.cause = &session.EndError{Why: "proxy stopped"}

@@ -29,7 +29,7 @@ func TestRowsAllocateNothing(t *testing.T) {
 				answer = append(answer, "CopyDone")
 			}
 			answer = append(answer, fmt.Sprintf(`CommandComplete "SELECT %d"`, rows), `ReadyForQuery I`)
-			l := newLoop(t, "analyst", tt.plan, []string{tt.request}, answer)
+			l := newCircuit(t, "analyst", tt.plan, []string{tt.request}, answer)
 			return testing.AllocsPerRun(50, l.turn)
 		}
 		one, all := allocations(1), allocations(many)

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"sqlveil/protocol/loop"
 )
 
 // A Relay speaks one wire protocol.
@@ -112,7 +114,10 @@ func (srv *Server) open(conn net.Conn) {
 	srv.sessions[s] = struct{}{}
 	srv.wait.Add(1)
 	srv.mu.Unlock()
-	go srv.run(conn, s)
+	loop.Start(func(t *loop.Task) {
+		s.task = t
+		srv.run(conn, s)
+	})
 }
 
 // turnAway refuses a connection without waiting for it.

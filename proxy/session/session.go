@@ -11,6 +11,7 @@ import (
 
 	"sqlveil/auditlog"
 	"sqlveil/masking"
+	"sqlveil/protocol/loop"
 	"sqlveil/rewrite"
 )
 
@@ -23,6 +24,7 @@ type Session struct {
 	Log zerolog.Logger
 
 	options *Options
+	task    *loop.Task // that serves the session; the up side's
 	wire    Wire
 	caller  masking.Caller
 	login   bool // Login succeeded
@@ -102,6 +104,9 @@ type Login struct {
 	TLS     string   // version on the client's side, "" for none
 	Path    []string // the search path to assume for callers who see everything
 }
+
+// Task is the one that serves the session, up side.
+func (s *Session) Task() *loop.Task { return s.task }
 
 // Metrics returns the counters of the listener's sessions.
 func (s *Session) Metrics() *Metrics { return s.options.Metrics }

@@ -1,0 +1,72 @@
+package loop
+
+import "iter"
+
+// A Task is a function that runs by turns: it gives up its thread where it waits and
+// goes on there when that has come. Only the function itself may call the methods.
+type Task struct {
+	loop   *Loop
+	resume func() (struct{}, bool) // gives the function a turn; false when it has returned
+	yield  func(struct{}) bool     // ends the turn
+	at     *side                   // what the function waits for when its turn ends, nil for nothing
+	alone  bool                    // the turn has a goroutine of its own
+}
+
+// Start runs f as a task in a goroutine of its own, until it waits.
+func Start(f func(*Task)) { go pick().task(f).turn(true) }
+
+// Start runs f as another task of the same loop.
+func (t *Task) Start(f func(*Task)) { t.loop.post(t.loop.task(f)) }
+
+func (l *Loop) task(f func(*Task)) *Task {
+	t := &Task{loop: l}
+	t.resume, _ = iter.Pull(func(yield func(struct{}) bool) {
+		t.yield = yield
+		f(t)
+	})
+	return t
+}
+
+// turn lets the task run until it waits. The caller must not touch it afterwards:
+// somebody else may have resumed it.
+func (t *Task) turn(alone bool) {
+	for {
+		t.alone = alone
+		_, goesOn := t.resume()
+		switch {
+		case !goesOn:
+			return
+		case t.at != nil:
+			if !t.at.park(t) {
+				t.loop.post(t)
+			}
+			return
+		case !alone:
+			go t.turn(true)
+			return
+		}
+	}
+}
+
+// Aside makes the task go on in a goroutine of its own up to its next wait, so that
+// it may block.
+func (t *Task) Aside() {
+	if t.alone {
+		return
+	}
+	t.at = nil
+	t.yield(struct{}{})
+}
+
+// Pause lets the others of the loop have a turn.
+func (t *Task) Pause() {
+	var never side
+	never.state.Store(ready)
+	t.wait(&never)
+}
+
+// wait ends the turn until s is rung. It may return without that.
+func (t *Task) wait(s *side) {
+	t.at = s
+	t.yield(struct{}{})
+}
