@@ -71,7 +71,7 @@ type Surroundings struct {
 // newSession returns a session that has not logged in.
 func newSession(o *Options, client string) *Session {
 	s := &Session{ID: newID(time.Now()), options: o}
-	s.Log = o.Log.With().Str("session", s.ID).Str("client", client).Logger()
+	s.Log = o.Log.Hook((*identity)(s))
 	s.state.pathDirty = true
 	s.origin.Store(&origin{
 		session:  auditlog.Session{ID: s.ID, Listener: o.Listener, Protocol: o.Protocol, Client: client},
@@ -81,6 +81,15 @@ func newSession(o *Options, client string) *Session {
 		s.sealer = o.Sealer()
 	}
 	return s
+}
+
+// An identity adds to a message of the program's log whose session it is about. Most
+// sessions never have one, so none keeps the text that a logger with fields would.
+type identity Session
+
+// Run implements [zerolog.Hook].
+func (i *identity) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
+	e.Str("session", i.ID).Str("client", i.origin.Load().session.Client)
 }
 
 var idAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
