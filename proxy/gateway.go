@@ -28,7 +28,8 @@ type gateway struct {
 	audit     *auditlog.Log
 	policy    atomic.Pointer[masking.Policy]
 	listeners []*listener
-	admin     *adminServer // nil when there is none
+	room      *session.Room // of all listeners
+	admin     *adminServer  // nil when there is none
 	health    health
 	reloads   reloads
 
@@ -62,6 +63,9 @@ func openGateway(path string, c *config.Config, log zerolog.Logger) (g *gateway,
 			err = errors.Join(err, g.close())
 		}
 	}()
+	if g.room, err = openRoom(); err != nil {
+		return g, err
+	}
 	if g.audit, err = openAudit(&c.Audit); err != nil {
 		return g, err
 	}
@@ -138,6 +142,7 @@ func (g *gateway) openListener(settings *config.Listener) (*listener, error) {
 	l := &listener{settings: *settings, socket: socket, catalogs: newRotatingCatalogs(wire.catalogs(settings))}
 	l.tls.Store(settings.TLS.Config)
 	l.server = &session.Server{
+		Room:  g.room,
 		Relay: wire.relay(settings, l.tls.Load),
 		Options: session.Options{
 			Listener: settings.Name,

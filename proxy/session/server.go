@@ -27,8 +27,9 @@ type Server struct {
 	Relay   Relay
 	Options Options
 
-	// MaxSessions turns clients away when so many are connected. Zero: no limit.
-	MaxSessions int
+	// Room bounds the sessions of this server and of others with the same one.
+	// Nil: no limit.
+	Room *Room
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -105,7 +106,7 @@ func (srv *Server) isClosed() bool {
 func (srv *Server) open(conn net.Conn) {
 	s := newSession(&srv.Options, addrOf(conn))
 	srv.mu.Lock()
-	full := srv.MaxSessions > 0 && len(srv.sessions) >= srv.MaxSessions
+	full := !srv.closed && !srv.Room.enter()
 	if srv.closed || full {
 		srv.mu.Unlock()
 		srv.turnAway(conn, full)
@@ -154,6 +155,7 @@ func (srv *Server) run(conn net.Conn, s *Session) {
 	srv.mu.Lock()
 	delete(srv.sessions, s)
 	srv.mu.Unlock()
+	srv.Room.leave()
 	srv.wait.Done()
 }
 

@@ -70,19 +70,40 @@ func echo(ctx context.Context, client net.Conn, s *Session) error {
 	return nil
 }
 
+// Servers that share a room have so many sessions together, and a session that ends
+// makes room for the next.
 func TestServerLimits(t *testing.T) {
-	srv := &Server{Relay: relayFunc(echo), MaxSessions: 1}
-	addr := serve(t, srv)
-	first := dial(t, addr)
-	if _, err := io.WriteString(first, "x"); err != nil {
-		t.Fatal(err)
+	room := NewRoom(1)
+	one, other := serve(t, &Server{Relay: relayFunc(echo), Room: room}), serve(t, &Server{Relay: relayFunc(echo), Room: room})
+	first := dial(t, one)
+	if got := echoed(first); got != "x" {
+		t.Fatalf("the first: %q", got)
 	}
-	if _, err := first.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
+	for _, addr := range []string{one, other} {
+		if got, err := io.ReadAll(dial(t, addr)); err != nil || string(got) != StateTooManyConnections {
+			t.Errorf("the second: %q %v", got, err)
+		}
 	}
-	if got, err := io.ReadAll(dial(t, addr)); err != nil || string(got) != StateTooManyConnections {
-		t.Errorf("the second: %q %v", got, err)
+	first.Close()
+	for room.taken.Load() > 0 {
+		time.Sleep(time.Millisecond)
 	}
+	if got := echoed(dial(t, other)); got != "x" {
+		t.Errorf("the next: %q", got)
+	}
+}
+
+// echoed is what comes back for an x.
+func echoed(c net.Conn) string {
+	b := make([]byte, 1)
+	if _, err := io.WriteString(c, "x"); err != nil {
+		return err.Error()
+	}
+	n, err := c.Read(b)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[:n])
 }
 
 // A fault in one session ends that session alone.
