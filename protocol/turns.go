@@ -50,8 +50,10 @@ func aside(t *loop.Task) {
 // sockRead reads once, waiting if it must.
 func (c *Conn) sockRead() error {
 	for {
-		if more, err := c.sockPoll(); more || err != nil {
-			return err
+		if !c.sock.Drained() {
+			if more, err := c.sockPoll(); more || err != nil {
+				return err
+			}
 		}
 		if err := c.sock.AwaitRead(c.reader); err != nil {
 			return err
@@ -62,9 +64,6 @@ func (c *Conn) sockRead() error {
 // sockPoll reads what has arrived behind what is in the buffer, or into one that it
 // borrows.
 func (c *Conn) sockPoll() (more bool, err error) {
-	if c.sock.Drained() {
-		return false, nil
-	}
 	if c.in == nil {
 		c.in = borrow(c.filled)
 	}
