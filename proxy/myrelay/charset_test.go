@@ -37,3 +37,21 @@ func TestWideConnectionCollation(t *testing.T) {
 		}
 	}
 }
+
+// A server makes ? of bytes that are no character to it, and takes two names for one.
+func TestNamesThatAreNoCharacters(t *testing.T) {
+	r := newRig(t)
+	conn := r.connect("analyst")
+	asTold(t, conn, "SET NAMES gbk")
+	for _, names := range [][2]string{{"\xfe\x84", "?"}, {"\xa2\xe3", "?"}, {"\xbf1", "?1"}, {"\xa8\xbf", "?"}} {
+		text := "SELECT (SELECT `" + names[0] + "` FROM (SELECT mobile AS `" + names[1] + "` FROM person LIMIT 1) d) x FROM (SELECT 1 AS `" + names[0] + "`) c"
+		rows, err := conn.QueryContext(t.Context(), text)
+		if cell, number := answeredWith(t, rows, err); number != 1142 {
+			t.Errorf("%q: %q, error %d", text, cell, number)
+		}
+	}
+	rows, err := conn.QueryContext(t.Context(), "SELECT name AS `\xca\xd6` FROM person WHERE id = 1")
+	if cell, number := answeredWith(t, rows, err); cell != "name 1" || number != 0 {
+		t.Errorf("of a name that is one: %q, error %d", cell, number)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 
 	"sqlveil/masking"
+	"sqlveil/proxy/proxytest"
 )
 
 const needsPreparing = 1615 // ER_NEED_REPREPARE
@@ -188,6 +189,9 @@ func TestReadUnderNewSettings(t *testing.T) {
 func TestLiteralsOfAnotherCharacterSet(t *testing.T) {
 	r := newRig(t)
 	for _, connection := range []string{"character_set_connection = latin1", "character_set_connection = ascii", "collation_connection = swe7_swedish_ci", "character_set_connection = utf8mb4"} {
+		if strings.Contains(connection, "swe7") && r.lacks(proxytest.ProductTiDB, "swe7") {
+			continue
+		}
 		conn := r.connect("analyst")
 		asTold(t, conn, "SET "+connection)
 		for _, text := range []string{

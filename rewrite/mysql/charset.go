@@ -68,8 +68,8 @@ func beyondBMP(text string) bool {
 var errCharset = errors.New("statements in this character set cannot be read safely")
 
 // decode writes a text in UTF-8. back holds the offset of each byte in the
-// original, nil when the text is the original. Bytes that are no character stay
-// single characters, as the server's lexer takes them.
+// original, nil when the text is the original. Bytes that are no character become
+// [utf8.RuneError], which no name may hold: some servers make ? of them.
 func decode(text, name string) (decoded string, back []int32, err error) {
 	switch {
 	case !readable(name):
@@ -79,7 +79,6 @@ func decode(text, name string) (decoded string, back []int32, err error) {
 	}
 	var b strings.Builder
 	b.Grow(len(text) + len(text)/2)
-	gbk := charset.FindEncoding(charset.CharsetGBK)
 	for i := 0; i < len(text); {
 		char, size := text[i:i+1], 1
 		switch {
@@ -88,13 +87,8 @@ func decode(text, name string) (decoded string, back []int32, err error) {
 			var c rune
 			c, size = utf8.DecodeRuneInString(text[i:])
 			char = string(c)
-		case name == "gbk" && isGBK(text[i:]):
-			size = 2
-			if out, err := gbk.Transform(nil, []byte(text[i:i+2]), charset.OpDecodeReplace); err == nil {
-				char = string(out)
-			} else {
-				char = string(utf8.RuneError)
-			}
+		case name == "gbk":
+			char, size = decodeGBK(text[i:])
 		default:
 			char = string(rune(text[i])) // ISO 8859-1, or a stand-in for it
 		}
@@ -114,6 +108,28 @@ func isASCII(text string) bool {
 		}
 	}
 	return true
+}
+
+var gbk = charset.FindEncoding(charset.CharsetGBK)
+
+// decodeGBK is the first character of a text in GBK, and how many bytes it takes.
+func decodeGBK(text string) (char string, size int) {
+	if !isGBK(text) {
+		return string(utf8.RuneError), 1
+	}
+	out, err := gbk.Transform(nil, []byte(text[:2]), charset.OpDecodeReplace)
+	if err != nil || lacksGBK(text[:2], out) {
+		return string(utf8.RuneError), 2
+	}
+	return string(out), 2
+}
+
+// lacksGBK says whether servers do not have a character that GBK has elsewhere: the
+// euro sign, what later versions brought (radicals, ideographic description, extension A),
+// and a second ideographic space.
+func lacksGBK(code string, char []byte) bool {
+	c, _ := utf8.DecodeRune(char)
+	return c == '€' || c == 'ǹ' || 0x2e80 <= c && c <= 0x2fff || c == 0x303e || 0x3400 <= c && c <= 0x4dbf || code == "\xa3\xa0"
 }
 
 // isGBK says whether a text starts with a character of two bytes.

@@ -79,7 +79,8 @@ func TestDecode(t *testing.T) {
 		{"invalid utf-8", "utf8mb4", "'\xe9', b", "'\uFFFD', b"},
 		{"latin1", "latin1", "'\xe9'", "'é'"},
 		{"gbk hides a backslash", "gbk", "'\xbf\x5c', b", "'縗', b"},
-		{"gbk, no second byte", "gbk", "'\xbf', b", "'¿', b"},
+		{"gbk, no second byte", "gbk", "'\xbf', b", "'\uFFFD', b"},
+		{"gbk, a character that servers lack", "gbk", "\xfe\x84\xa2\xe3\xa1\xa1\xa3\xa0", "\uFFFD\uFFFD\u3000\uFFFD"},
 	} {
 		got, back, err := decode(c.text, c.charset)
 		if err != nil || got != c.want {
