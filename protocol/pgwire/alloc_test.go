@@ -78,3 +78,16 @@ func TestMessagesDoNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations per batch", allocs)
 	}
 }
+
+// A server reports a dozen settings at each login.
+func TestParameterStatusDoesNotAllocate(t *testing.T) {
+	body := []byte("TimeZone\x00Europe/Vienna\x00")
+	allocs := testing.AllocsPerRun(100, func() {
+		if _, _, err := DecodeParameterStatus(body); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 0 {
+		t.Errorf("%v allocations per setting", allocs)
+	}
+}

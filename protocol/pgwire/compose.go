@@ -207,19 +207,6 @@ func DecodeDiagnostic(body []byte) (*Diagnostic, error) {
 	return d, nil
 }
 
-// DecodeParameterStatus returns a parameter that the server reports.
-func DecodeParameterStatus(body []byte) (Parameter, error) {
-	c := protocol.Over(body)
-	c.CString()
-	c.CString()
-	if err := c.End(); err != nil {
-		return Parameter{}, failed("ParameterStatus", err)
-	}
-	var m pgproto3.ParameterStatus
-	err := contained(func() error { return m.Decode(body) })
-	return Parameter{m.Name, m.Value}, failed("ParameterStatus", err)
-}
-
 // A Notification is what NOTIFY sent to a listening session.
 type Notification struct {
 	ProcessID        uint32

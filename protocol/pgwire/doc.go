@@ -47,7 +47,8 @@
 //	row.go       server: RowDescription, ParameterDescription, DataRow
 //	copy.go      rows inside CopyData, binary; copytext.go, copycsv.go the others,
 //	             copyline.go a line of theirs, byteset.go the bytes that end a cell
-//	status.go    server: ReadyForQuery, CommandComplete, BackendKeyData, CopyOutResponse
+//	status.go    server: ReadyForQuery, CommandComplete, BackendKeyData, CopyOutResponse,
+//	             ParameterStatus
 //	auth.go      server: Authentication...
 //	error.go     what is in an ErrorResponse or NoticeResponse
 //	compose.go   messages that pgproto3 composes, and the few that it decodes

@@ -142,8 +142,8 @@ func FuzzSmallMessages(f *testing.F) {
 		if tag, _, err := DecodeCommandComplete(body); err == nil {
 			same(t, 'C', body, func(w *Writer) error { return w.CommandComplete(string(tag)) })
 		}
-		if p, err := DecodeParameterStatus(body); err == nil {
-			same(t, 'S', body, func(w *Writer) error { return w.ParameterStatus(p.Name, p.Value) })
+		if name, value, err := DecodeParameterStatus(body); err == nil {
+			same(t, 'S', body, func(w *Writer) error { return w.ParameterStatus(string(name), string(value)) })
 		}
 		if pid, key, err := DecodeBackendKeyData(body); err == nil {
 			same(t, 'K', body, func(w *Writer) error { return w.BackendKeyData(pid, key) })

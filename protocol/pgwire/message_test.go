@@ -226,8 +226,8 @@ func TestStatusMessages(t *testing.T) {
 	if want := (CopyResponse{true, []int16{1, 1}}); !reflect.DeepEqual(r, want) || err != nil {
 		t.Error(r, err)
 	}
-	if p, err := DecodeParameterStatus([]byte("a\x00b\x00")); p != (Parameter{"a", "b"}) || err != nil {
-		t.Error(p, err)
+	if name, value, err := DecodeParameterStatus([]byte("a\x00b\x00")); string(name) != "a" || string(value) != "b" || err != nil {
+		t.Errorf("%q %q %v", name, value, err)
 	}
 	if n, err := DecodeNotification([]byte("\x00\x00\x00\x07c\x00p\x00")); n != (Notification{7, "c", "p"}) || err != nil {
 		t.Error(n, err)
@@ -243,8 +243,8 @@ func TestStatusMessages(t *testing.T) {
 		},
 		"\x02\x00\x00":         func(b []byte) error { _, err := DecodeCopyResponse(b); return err },
 		"\x00\x00\x02\x00":     func(b []byte) error { _, err := DecodeCopyResponse(b); return err },
-		"a\x00b":               func(b []byte) error { _, err := DecodeParameterStatus(b); return err },
-		"a\x00b\x00c":          func(b []byte) error { _, err := DecodeParameterStatus(b); return err },
+		"a\x00b":               func(b []byte) error { _, _, err := DecodeParameterStatus(b); return err },
+		"a\x00b\x00c":          func(b []byte) error { _, _, err := DecodeParameterStatus(b); return err },
 		"\x00\x00\x00\x07c":    func(b []byte) error { _, err := DecodeNotification(b); return err },
 		"":                     func(b []byte) error { _, _, err := DecodeCommandComplete(b); return err },
 		"SELECT 1":             func(b []byte) error { _, _, err := DecodeCommandComplete(b); return err },

@@ -116,3 +116,10 @@ func DecodeCopyResponse(body []byte) (CopyResponse, error) {
 	r := CopyResponse{Binary: format == 1, Formats: decodeFormats(&c, nil)}
 	return r, failed("CopyResponse", c.End())
 }
+
+// DecodeParameterStatus returns a setting that the server reports. Both alias body.
+func DecodeParameterStatus(body []byte) (name, value []byte, err error) {
+	c := protocol.Over(body)
+	name, value = c.CString(), c.CString()
+	return name, value, failed("ParameterStatus", c.End())
+}

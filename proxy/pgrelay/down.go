@@ -366,26 +366,26 @@ func (d *down) anytime(h pgwire.Header) error {
 		if err != nil {
 			return err
 		}
-		p, err := pgwire.DecodeParameterStatus(body)
+		name, value, err := pgwire.DecodeParameterStatus(body)
 		if err != nil {
 			return err
 		}
-		d.parameter(d.conn, p)
+		d.parameter(d.conn, name, value)
 	}
 	return d.in.CopyTo(d.out)
 }
 
-// parameter notes a setting that the server reports.
-func (d *down) parameter(c *conn, p pgwire.Parameter) {
-	switch p.Name {
+// parameter notes a setting that the server reports. Most say nothing to us.
+func (d *down) parameter(c *conn, name, value []byte) {
+	switch string(name) {
 	case "server_version":
-		d.engine = "PostgreSQL " + p.Value
+		d.engine = "PostgreSQL " + string(value)
 	case "client_encoding":
-		d.ascii = p.Value != "UTF8"
-		d.settings.note(&d.settings.encoding, p.Value)
+		d.ascii = string(value) != "UTF8"
+		d.settings.note(&d.settings.encoding, string(value))
 		c.session.PathChanged()
 	case "standard_conforming_strings":
-		d.settings.note(&d.settings.conforming, p.Value)
+		d.settings.note(&d.settings.conforming, string(value))
 		c.session.PathChanged()
 	case "search_path", "session_authorization", "is_superuser":
 		c.session.PathChanged()

@@ -470,11 +470,11 @@ func (c *conn) notWelcome(err error, who masking.Caller) error {
 func (c *conn) note(f pgwire.Frame) error {
 	switch f.Type {
 	case pgwire.MsgParameterStatus:
-		p, err := pgwire.DecodeParameterStatus(f.Body)
+		name, value, err := pgwire.DecodeParameterStatus(f.Body)
 		if err != nil {
 			return err
 		}
-		c.down.parameter(c, p)
+		c.down.parameter(c, name, value)
 	case pgwire.MsgBackendKeyData:
 		pid, key, err := pgwire.DecodeBackendKeyData(f.Body)
 		if err != nil {
