@@ -129,7 +129,7 @@ func (c *Conn) fill(idle bool) error {
 	if c.sock != nil {
 		return c.sockRead()
 	}
-	aside(c.reader)
+	c.reader.Aside()
 	switch {
 	case c.raw != nil:
 		return c.rawRead(c.try)
@@ -295,7 +295,7 @@ func (c *Conn) send(p []byte) error {
 		c.werr = c.sockWrite(p)
 		return c.werr
 	}
-	aside(c.writer)
+	c.writer.Aside()
 	if c.WriteTimeout > 0 {
 		if err := c.postpone(); err != nil {
 			return err

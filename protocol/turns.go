@@ -40,13 +40,6 @@ func (c *Conn) leave(t *loop.Task) bool {
 	return true
 }
 
-// aside lets a task block that reads or writes without a loop.
-func aside(t *loop.Task) {
-	if t != nil {
-		t.Aside()
-	}
-}
-
 // sockRead reads once, waiting if it must.
 func (c *Conn) sockRead() error {
 	for {

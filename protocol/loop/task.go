@@ -49,9 +49,9 @@ func (t *Task) turn(alone bool) {
 }
 
 // Aside makes the task go on in a goroutine of its own up to its next wait, so that
-// it may block.
+// it may block. What is no task, nil, may block anyway.
 func (t *Task) Aside() {
-	if t.alone {
+	if t == nil || t.alone {
 		return
 	}
 	t.at = nil

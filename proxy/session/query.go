@@ -103,6 +103,9 @@ func (s *Session) recordBegin(q *Query, p *Prepared, bound Persons) (err error) 
 		drop(e)
 		return err
 	}
+	if q.strict() {
+		s.task.Aside() // it may take a while
+	}
 	q.ref, err = s.append(e, auditlog.QueryBegin, q.strict())
 	return err
 }
