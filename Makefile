@@ -11,7 +11,8 @@
 #                copy, with up to ten thousand sessions: ten minutes for PostgreSQL and ten for
 #                MariaDB, a table and a chart of each in bench/results; ENGINE=mariadb, mysql or
 #                postgresql for one alone; mysql is left out unless make my-versions has unpacked it or
-#                SQLVEIL_MYSQL_BIN names its programs; PART=tls, growth, ... for one part, printed only
+#                SQLVEIL_MYSQL_BIN names its programs; PART=tls, growth, ... for one part, printed only;
+#                the README's tables then quote the new ones
 # make bench-short   the same in five minutes, printed only
 # make micro     the benchmarks of single parts: relay, plan, mask and audit, with
 #                their allocations, compared by benchstat with bench/results/micro.txt;
@@ -97,6 +98,7 @@ fuzz:
 bench:
 	@.ci/install bench
 	go run ./bench/load -engine "$(ENGINE)" $(if $(PART),-part $(PART),-out bench/results)
+	$(if $(PART),,go test -count=1 -run '^TestReadme' ./bench/load -readme)
 
 bench-short:
 	@.ci/install bench
