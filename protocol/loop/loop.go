@@ -146,7 +146,7 @@ func (l *Loop) take(term uint64) *Task {
 // post makes a task ready for its next turn. It may be called from anywhere.
 func (l *Loop) post(t *Task) {
 	if l == nil { // there are none on this system
-		go t.turn(true)
+		go t.free()
 		return
 	}
 	l.mu.Lock()

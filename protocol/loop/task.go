@@ -8,6 +8,7 @@ type Task struct {
 	loop   *Loop
 	resume func() (struct{}, bool) // gives the function a turn; false when it has returned
 	yield  func(struct{}) bool     // ends the turn
+	free   func()                  // a turn in a goroutine of its own, bound once
 	at     *side                   // what the function waits for when its turn ends, nil for nothing
 	alone  bool                    // the turn has a goroutine of its own
 }
@@ -20,6 +21,7 @@ func (t *Task) Start(f func(*Task)) { t.loop.post(t.loop.task(f)) }
 
 func (l *Loop) task(f func(*Task)) *Task {
 	t := &Task{loop: l}
+	t.free = func() { t.turn(true) }
 	t.resume, _ = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
 		f(t)
@@ -42,7 +44,7 @@ func (t *Task) turn(alone bool) {
 			}
 			return
 		case !alone:
-			go t.turn(true)
+			go t.free()
 			return
 		}
 	}
