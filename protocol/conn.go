@@ -41,6 +41,8 @@ const smallRest = 4 << 10
 // Either buffer is borrowed when the first byte arrives and given back when the
 // last one is gone, so a connection that waits holds none. It is a small one until
 // there is more than it holds.
+//
+// After [Leave] it reads and writes only in the tasks that ReadBy and WriteBy name.
 type Conn struct {
 	// WriteTimeout ends a write that makes no progress for about as long. Zero
 	// means never. Set it before the first write.

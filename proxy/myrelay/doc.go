@@ -1,8 +1,8 @@
 // Package myrelay relays between MySQL clients and a MySQL or MariaDB server.
 //
 // [Relay.Serve] lets the server log the client in and then takes one command of
-// the client's after the other: the protocol is half-duplex, so one goroutine
-// does for a session. A text is planned and recorded by the session, sent, and
+// the client's after the other: the protocol is half-duplex, so one task
+// (package protocol/loop) does for a session. A text is planned and recorded by the session, sent, and
 // its answer passed on with the cells masked that the plan says:
 //
 //	client --> command --> session.Prepare, Begin --> server

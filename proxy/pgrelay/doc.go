@@ -10,6 +10,9 @@
 //	             \ flight queue
 //	client <-- down <-- session.Describe, End  <-- server
 //
+// Both pumps are tasks of one loop (package protocol/loop): they take turns on its
+// thread, unless one side speaks TLS, when each has a goroutine.
+//
 // For a role that sees everything the bytes pass as they are. For any other, a
 // statement that is refused is replaced by one that fails, and the server's error
 // by the refusal: so the server itself keeps the state of the transaction and of
