@@ -95,7 +95,7 @@ func (c *conn) dispatch(ctx context.Context, h mywire.Header) error {
 	case mywire.ComStmtExecute, mywire.ComStmtBulkExecute:
 		return c.execute(ctx, command, h)
 	case mywire.ComStmtFetch:
-		return c.fetch()
+		return c.fetch(ctx)
 	case mywire.ComStmtSendLongData:
 		return c.longData(h)
 	case mywire.ComStmtClose:

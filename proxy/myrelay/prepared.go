@@ -346,7 +346,7 @@ func (c *conn) opened(a *answer, of *columns, status mywire.Status) (phase, erro
 }
 
 // fetch deals with COM_STMT_FETCH.
-func (c *conn) fetch() error {
+func (c *conn) fetch(ctx context.Context) error {
 	body, err := c.client.Body(maxReply)
 	if err != nil {
 		return err
@@ -360,7 +360,7 @@ func (c *conn) fetch() error {
 		if st == nil || !st.planned || st.columns == nil || st.running == nil {
 			return c.refuse(c.session.RefuseMessage(session.UnknownStatement(fmt.Sprint(id))))
 		}
-		p, err := c.session.Rejudge(st.prepared)
+		p, err := c.session.Rejudge(ctx, st.prepared)
 		if err == nil && p != st.prepared {
 			err = c.session.RefuseMessage(session.Outdated())
 		}

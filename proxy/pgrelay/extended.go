@@ -294,7 +294,7 @@ func (u *up) execute(ctx context.Context) error {
 	}
 	e := u.flight.blank(execute)
 	e.portal = b
-	if err := u.beginPortal(e, b); err != nil {
+	if err := u.beginPortal(ctx, e, b); err != nil {
 		return u.refuseEntry(e, err)
 	}
 	e.prepared = b.prepared
@@ -306,12 +306,12 @@ func (u *up) execute(ctx context.Context) error {
 
 // beginPortal puts the statement of a portal on record, unless this Execute goes
 // on where one before was suspended.
-func (u *up) beginPortal(e *entry, b *portal) error {
+func (u *up) beginPortal(ctx context.Context, e *entry, b *portal) error {
 	if q := b.running(u.flight); q != nil {
 		e.queries = append(e.queries, q)
 		return nil
 	}
-	p, err := u.session.Rejudge(b.prepared)
+	p, err := u.session.Rejudge(ctx, b.prepared)
 	if err != nil {
 		return err
 	}

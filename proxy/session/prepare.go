@@ -216,20 +216,29 @@ func readsNames(plan *rewrite.Plan) bool {
 // path or a table has changed; MySQL when a table has, in the database of before.
 // Errors are as for Prepare.
 func (s *Session) Renew(ctx context.Context, p *Prepared) (*Prepared, error) {
-	if s.role.SeesAll() && s.options.Policy() == s.policy && p.plans != nil {
+	takes := slices.ContainsFunc(p.plans, takesOver)
+	if s.role.SeesAll() && s.options.Policy() == s.policy && p.plans != nil && !takes {
 		return p, nil
 	}
 	scope, err := s.scopeNow(ctx)
-	if err == nil && scope == p.now && !s.unsettled() {
+	if err == nil && scope == p.now && !takes && !s.unsettled() {
 		return p, nil
 	}
 	q, err := s.replan(ctx, p)
 	return s.complete(ctx, p.Text, q, err)
 }
 
+// takesOver says whether a statement returns what a name stands for when it is
+// carried out: EXECUTE and FETCH.
+func takesOver(plan *rewrite.Plan) bool { return plan.Effect.Execute != "" || plan.Effect.Fetch != "" }
+
 // Rejudge returns p judged by the policy in force: p itself where that has not
-// changed. What its names mean has been decided before.
-func (s *Session) Rejudge(p *Prepared) (*Prepared, error) {
+// changed. What its names mean has been decided before, but for those of an EXECUTE
+// or FETCH: it is refused where they stand for something else by now.
+func (s *Session) Rejudge(ctx context.Context, p *Prepared) (*Prepared, error) {
+	if s.Masked() && slices.ContainsFunc(p.plans, takesOver) {
+		return s.retaken(ctx, p)
+	}
 	now := s.options.Policy()
 	if p.scope == nil || p.scope.Policy == now {
 		return p, nil
@@ -243,6 +252,20 @@ func (s *Session) Rejudge(p *Prepared) (*Prepared, error) {
 	if err := renewed.refusal(); err != nil && !s.role.SeesAll() {
 		s.recordRefusal(p.Text, renewed, err.(*Refusal))
 		return nil, err
+	}
+	return renewed, nil
+}
+
+// retaken plans p again with what its names stand for now.
+func (s *Session) retaken(ctx context.Context, p *Prepared) (*Prepared, error) {
+	renewed, err := s.Renew(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.EqualFunc(p.plans, renewed.plans, sameRelease) {
+		refusal := changedRefusal()
+		s.recordRefusal(p.Text, renewed, refusal)
+		return nil, refusal
 	}
 	return renewed, nil
 }

@@ -430,12 +430,12 @@ func TestRenew(t *testing.T) {
 	if got == p || err != nil {
 		t.Errorf("another search path: %v", err)
 	}
-	if again, err := b.Rejudge(got); again != got || err != nil {
+	if again, err := b.Rejudge(t.Context(), got); again != got || err != nil {
 		t.Errorf("the same policy: %v", err)
 	}
 	other := newBench(t, "masked")
 	b.policy = other.policy
-	if again, err := b.Rejudge(got); again == got || err != nil {
+	if again, err := b.Rejudge(t.Context(), got); again == got || err != nil {
 		t.Errorf("another policy: %v", err)
 	}
 }
