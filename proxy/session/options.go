@@ -20,6 +20,7 @@ type Options struct {
 	Planner  Planner
 	Catalogs Catalogs
 	Audit    Audit
+	Spooled  bool // Audit has nobody wait for the disk
 	Log      zerolog.Logger
 	Metrics  *Metrics
 
