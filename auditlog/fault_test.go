@@ -206,6 +206,18 @@ func TestFailedSyncIsWrittenAgain(t *testing.T) {
 	}
 }
 
+// A segment is not closed as whole behind a sync that failed, whatever the next says.
+func TestSegmentIsNotClosedAfterAFailedSync(t *testing.T) {
+	l := openLog(t, Options{})
+	closeLog(t, l)
+	l.flush.mu.Lock()
+	l.flush.failed = syscall.EIO
+	l.flush.mu.Unlock()
+	if err := l.writer.sync(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("sync = %v, want EIO", err)
+	}
+}
+
 func TestSlowSyncDelaysOnlyThoseWhoWait(t *testing.T) {
 	d := &faultyDisk{}
 	l := openLog(t, Options{disk: d})

@@ -72,6 +72,9 @@ func (w *writer) last() error {
 // sync waits until everything written is on the disk.
 func (w *writer) sync() error {
 	w.log.flush.hold()
+	if _, failed := w.log.flush.progress(); failed != nil {
+		return failed // the kernel tells of it once: another sync may succeed though what was written is gone
+	}
 	w.busy.begin(w.log)
 	err := w.file.Sync()
 	w.busy.end()
