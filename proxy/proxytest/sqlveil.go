@@ -33,9 +33,9 @@ type Site struct {
 func (s *Site) Write(dir string) (path string, err error) {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
-	clients := "{mode: disable}"
+	clients := ""
 	if s.Certificate != "" {
-		clients = fmt.Sprintf("{mode: prefer, certificate: %q, key: %q}", s.Certificate, s.Key)
+		clients = fmt.Sprintf("\n    tls: {mode: prefer, certificate: %q, key: %q}", s.Certificate, s.Key)
 	}
 	files := map[string]string{
 		"sqlveil.yaml":   fmt.Sprintf(siteConfig, cmp.Or(s.Protocol, "postgres"), cmp.Or(s.Listen, "127.0.0.1:0"), clients, s.Server, s.Catalog, cmp.Or(s.Durability, "classified")),
@@ -54,8 +54,7 @@ func (s *Site) Write(dir string) (path string, err error) {
 const siteConfig = `listeners:
   - name: crm
     protocol: %s
-    listen: %s
-    tls: %s
+    listen: %s%s
     server: {address: "%s", tls: {mode: disable}}
     login: passthrough
     catalog: {user: %s, password_file: catalog.secret}
