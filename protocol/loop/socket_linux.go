@@ -33,7 +33,10 @@ func (t *Task) Take(nc net.Conn) (*Socket, error) {
 	if err := t.loop.add(s); err != nil {
 		return nil, errors.Join(err, syscall.Close(s.fd))
 	}
-	return s, nc.Close()
+	if err := nc.Close(); err != nil { // by somebody else before
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // duplicate returns another descriptor of the same file.

@@ -94,6 +94,7 @@ func (d *down) ended(err error) error {
 func (d *down) linger() {
 	_ = d.client.SetReadDeadline(time.Now().Add(lingerTimeout)) // fails only on a closed connection
 	d.client.ReadBy(d.task)
+	d.client.FlushOnWait(nil) // what was meant for the server is the up pump's to write, which has returned
 	for {
 		d.client.Skip(len(d.client.Buffered()))
 		if err := d.client.Fill(); err != nil {
