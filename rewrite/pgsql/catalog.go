@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	pg "github.com/pganalyze/pg_query_go/v6"
+
 	"sqlveil/masking"
 	"sqlveil/rewrite"
 )
@@ -50,7 +52,8 @@ type Catalog struct {
 	// former holds the other names that a column had since this process knows it.
 	former  map[columnKey][]masking.Column
 	labels  rewrite.LabelCache
-	offered offered
+	offered kept[[]column] // columns of tables as queries see them
+	parsed  kept[*pg.Node] // the queries of views
 }
 
 // qualified is a name in a schema.

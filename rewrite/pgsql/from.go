@@ -28,7 +28,7 @@ func (r *resolver) fromItem(n *pg.Node, l *queryLevel) *namespace {
 	case *pg.Node_RangeFunction:
 		return r.rangeFunction(f.RangeFunction, l)
 	case *pg.Node_RangeTableSample:
-		for _, arg := range append(f.RangeTableSample.Args, f.RangeTableSample.Repeatable) {
+		for _, arg := range append(slices.Clip(f.RangeTableSample.Args), f.RangeTableSample.Repeatable) {
 			r.use(r.expr(arg, l), "tablesample")
 		}
 		return r.fromItem(f.RangeTableSample.Relation, l)
@@ -142,12 +142,12 @@ func (r *resolver) viewQuery(rel *Relation) []column {
 		r.unsupported("view " + name + " (it is nested too deeply, or being changed)")
 		return nil
 	}
-	stmts, err := parse(rel.Definition)
-	if err != nil || len(stmts) != 1 {
+	query := r.catalog.query(rel)
+	if query == nil {
 		r.unsupported("the definition of view " + name)
 		return nil
 	}
-	columns := r.definition(stmts[0].Stmt, rel.Path)
+	columns := r.definition(query, rel.Path)
 	if len(columns) != len(rel.Columns) {
 		r.unsupported("the definition of view " + name)
 		return nil

@@ -3,10 +3,10 @@ package pgsql
 import "testing"
 
 func TestOfferedColumnsAreKeptWithinABound(t *testing.T) {
-	var o offered
+	var k kept[[]column]
 	made := 0
 	columnsOf := func(rel *Relation, n int) []column {
-		return o.of(rel, func() []column { made++; return make([]column, n) })
+		return k.of(rel, mostOffered, func() ([]column, int) { made++; return make([]column, n), n })
 	}
 	first, large, last := &Relation{}, &Relation{Name: "large"}, &Relation{Name: "last"}
 	if a, b := columnsOf(first, 3), columnsOf(first, 3); made != 1 || len(a) != 3 || &a[0] != &b[0] {
@@ -34,5 +34,16 @@ func TestOnlyDeclaredColumnsAreOffered(t *testing.T) {
 		if columns, ok := r.offeredColumns(rel); ok != want || ok && len(columns) != 1+len(hiddenColumns) {
 			t.Errorf("relation %d of kind %c: %d columns, %v", rel.OID, rel.Kind, len(columns), ok)
 		}
+	}
+}
+
+func TestDefinitionsOfViewsAreParsedOnce(t *testing.T) {
+	c := &Catalog{}
+	view, broken := &Relation{Definition: "SELECT 1"}, &Relation{Definition: "SELECT FROM FROM"}
+	if first := c.query(view); first == nil || c.query(view) != first {
+		t.Error("a definition is parsed each time, or not at all")
+	}
+	if c.query(broken) != nil {
+		t.Error("what cannot be parsed has a query")
 	}
 }

@@ -28,7 +28,10 @@ func TestPlans(t *testing.T) {
 		t.Fatalf("glob: %v, %d files", err, len(files))
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { checkPlans(t, scope, file) })
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel() // the snapshot is shared between sessions, too
+			checkPlans(t, scope, file)
+		})
 	}
 }
 
