@@ -16,6 +16,8 @@ type Loop struct {
 	turns   uint64 // how many turns the leaders have given; see relieve
 	ready   queue
 	round   int       // how many of ready may have a turn before the next look at the sockets
+	looks   int       // how often somebody looked whether the leader is to be relieved
+	due     bool      // the leader is to give way to the scheduler
 	asleep  bool      // the leader waits in the kernel
 	term    uint64    // number of the leader
 	sockets []*Socket // by index; nil where free
@@ -58,6 +60,7 @@ func pick() *Loop {
 func (l *Loop) lead(term uint64) {
 	var events found
 	for l.gather(term, &events) {
+		l.giveWay()
 		for t := l.take(term); t != nil; t = l.take(term) {
 			t.turn(false)
 		}
@@ -88,6 +91,18 @@ func (l *Loop) gather(term uint64, events *found) bool {
 	l.asleep = false
 	l.round = l.ready.len()
 	return true
+}
+
+// giveWay lets the runtime's scheduler have the leader's processor for a moment, now
+// and then.
+func (l *Loop) giveWay() {
+	l.mu.Lock()
+	due := l.due
+	l.due = false
+	l.mu.Unlock()
+	if due {
+		runtime.Gosched()
+	}
 }
 
 // mayWait says whether there is nothing to do for the leader, who counts as asleep

@@ -12,6 +12,11 @@ import (
 const (
 	patience = 4 * time.Millisecond
 
+	// stint is after how many looks a leader gives way. The runtime's scheduler takes a
+	// processor away from whoever has it for 10 ms, and its count of these does not see
+	// that tasks take turns: it would interrupt the leader with signals ever again.
+	stint = 2
+
 	// drowsy is how many looks find all loops asleep before nobody looks any more.
 	drowsy = 25
 )
@@ -61,8 +66,8 @@ func (l *Loop) sleeps() bool {
 	return l.asleep
 }
 
-// relieve gives the loop another leader when the turn number seen still lasts. It
-// returns true when the leader is asleep.
+// relieve gives the loop another leader when the turn number seen still lasts, and lets
+// the one it has give way every stint looks. It returns true when the leader is asleep.
 func (l *Loop) relieve(seen *uint64) (asleep bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,5 +76,8 @@ func (l *Loop) relieve(seen *uint64) (asleep bool) {
 		go l.lead(l.term)
 	}
 	*seen = l.turns
+	if l.looks++; l.looks%stint == 0 {
+		l.due = true
+	}
 	return l.asleep
 }
