@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sqlveil/protocol/loop"
 )
 
 // kinds are the connections that a Conn treats in different ways.
@@ -356,6 +358,40 @@ func TestConnWriteTimeout(t *testing.T) {
 	}
 	if err := c.Flush(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A peer that took its time once may take what comes much later.
+func TestWriteTimeoutIsOfOneWait(t *testing.T) {
+	t.Parallel()
+	one, reader := tcpPair(t)
+	two, _ := tcpPair(t)
+	c, other := NewConn(one), NewConn(two)
+	c.WriteTimeout = 200 * time.Millisecond
+	if err := one.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil {
+		t.Fatal(err)
+	}
+	many := make([]byte, 1<<20) // more than the socket takes at once
+	done := make(chan error, 1)
+	loop.Start(func(task *loop.Task) {
+		defer c.Close()
+		Leave(task, c, other)
+		c.WriteBy(task)
+		if _, err := c.Write(many); err != nil {
+			done <- err
+			return
+		}
+		task.Aside()
+		time.Sleep(2 * c.WriteTimeout)
+		_, err := c.Write([]byte("x"))
+		done <- errors.Join(err, c.Flush())
+	})
+	got, err := io.Copy(io.Discard, reader)
+	if got != int64(len(many))+1 || err != nil {
+		t.Errorf("%d bytes arrived: %v", got, err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -106,10 +106,14 @@ func (c *Conn) sockWrite(p []byte) error {
 
 // awaitRoom waits until there is room to write, for so long as WriteTimeout allows.
 func (c *Conn) awaitRoom() error {
-	if c.WriteTimeout > 0 {
-		if err := c.sock.SetWriteDeadline(time.Now().Add(c.WriteTimeout)); err != nil {
-			return err
-		}
+	if c.WriteTimeout == 0 {
+		return c.sock.AwaitWrite(c.writer)
 	}
-	return c.sock.AwaitWrite(c.writer)
+	if err := c.sock.SetWriteDeadline(time.Now().Add(c.WriteTimeout)); err != nil {
+		return err
+	}
+	if err := c.sock.AwaitWrite(c.writer); err != nil {
+		return err
+	}
+	return c.sock.SetWriteDeadline(time.Time{})
 }

@@ -85,7 +85,7 @@ func (l *Loop) gather(term uint64, events *found) bool {
 		}
 	}
 	if l.term != term {
-		l.rouse() // the new leader, who may have slept meanwhile
+		l.handOver()
 		return false
 	}
 	l.asleep = false
@@ -121,6 +121,15 @@ func (l *Loop) mayWait(term uint64) bool {
 // held.
 func (l *Loop) rouse() {
 	if l.asleep && l.ready.len() > 0 {
+		l.asleep = false
+		l.poll.wake()
+	}
+}
+
+// handOver wakes the new leader if there are tasks to be resumed, whoever has been
+// told to already: the bell may have been heard by the old one. l.mu is held.
+func (l *Loop) handOver() {
+	if l.ready.len() > 0 {
 		l.asleep = false
 		l.poll.wake()
 	}

@@ -325,6 +325,53 @@ func TestRelievedAtAnyTime(t *testing.T) {
 	relieving.Wait()
 }
 
+// A leader who was relieved while it slept passes on what woke it, also when its
+// successor sleeps by then.
+func TestWokenInPlaceOfAnother(t *testing.T) {
+	l := &Loop{}
+	if err := l.poll.open(); err != nil {
+		t.Fatal(err)
+	}
+	turns := 0
+	l.term, l.asleep = 1, true // the successor waits in the kernel
+	l.post(l.task(func(*Task) { turns++ }))
+	var events found
+	if l.poll.look(&events, false) == 0 {
+		t.Fatal("the bell was not rung")
+	}
+	l.poll.wake() // what post rang reaches the one that was relieved
+	if l.gather(0, &events) {
+		t.Fatal("it still leads")
+	}
+	if l.poll.look(&events, false) == 0 {
+		t.Error("its successor sleeps on")
+	}
+}
+
+// Without loops a connection is left as it is, and tasks run all the same.
+func TestWithoutLoops(t *testing.T) {
+	var none *Loop
+	ours, theirs := pair(t)
+	defer ours.Close()
+	done := make(chan error)
+	go none.task(func(task *Task) {
+		if _, err := task.Take(ours); !errors.Is(err, errors.ErrUnsupported) {
+			done <- fmt.Errorf("Take: %w", err)
+			return
+		}
+		task.Pause()
+		_, err := ours.Write([]byte("x"))
+		done <- err
+	}).turn(true)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	var p [1]byte
+	if _, err := io.ReadFull(theirs, p[:]); err != nil {
+		t.Error(err)
+	}
+}
+
 // Aside takes a task away from the loop until it waits again.
 func TestAside(t *testing.T) {
 	err := <-task(t, func(task *Task) error {

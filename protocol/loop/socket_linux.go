@@ -10,8 +10,12 @@ import (
 )
 
 // Take makes a Socket of a connection, which must not be used any more: it is closed
-// where that works. It fails for what is no stream socket, as a TLS connection.
+// where that works. It fails for what is no stream socket, as a TLS connection, and
+// where there are no loops.
 func (t *Task) Take(nc net.Conn) (*Socket, error) {
+	if t.loop == nil {
+		return nil, errors.ErrUnsupported
+	}
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil, errors.ErrUnsupported
