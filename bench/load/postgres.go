@@ -30,7 +30,6 @@ var postgresql = engine{
 		masked: "SELECT name, phone FROM customers WHERE id = ",
 		column: "  bench.public.table_%d.column_%d: phone\n",
 		table:  "CREATE TABLE t%d (a int, b int, c date);",
-		tables: []int{10, 1000, 10_000, 50_000},
 	},
 	crowded:  small[1],
 	forCrowd: poolPostgres,

@@ -19,10 +19,10 @@ func fakeServer(_ context.Context, query string) ([][]*string, error) {
 		"SELECT CONCAT_WS":                            "print",
 		"SELECT SCHEMA_NAME":                          "shop",
 		"SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE": "shop\tbuyer\tBASE TABLE\tInnoDB\nshop\tsale\tBASE TABLE\tInnoDB\nshop\tv\tVIEW\t",
-		"SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME": "shop\tbuyer\tid\tint\tint\t10\t0\tNO\t\t\tPRI\nshop\tbuyer\tmail\tvarchar\tvarchar(20)\t\t\tYES\t\t\t\n" +
-			"shop\tbuyer\tpay\tdecimal\tdecimal(8,2)\t8\t2\tYES\t\t\t\nshop\tbuyer\tup\tvarchar\tvarchar(20)\t\t\tYES\tVIRTUAL GENERATED\tupper(`mail`)\t\n" +
-			"shop\tsale\tid\tint\tint\t10\t0\tNO\t\t\tPRI\nshop\tsale\tbuyer\tint\tint\t10\t0\tYES\t\t\t\nshop\tsale\tdoc\tjson\tjson\t\t\tYES\t\t\t\n" +
-			"shop\tv\tid\tint\tint\t10\t0\tNO\t\t\tPRI\nshop\tv\tm\tvarchar\tvarchar(20)\t\t\tYES\t\t\t",
+		"SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME": "shop\tbuyer\tid\tint\tint\t10\t0\tNO\t\t\tPRI\t\nshop\tbuyer\tmail\tvarchar\tvarchar(20)\t\t\tYES\t\t\t\t\n" +
+			"shop\tbuyer\tpay\tdecimal\tdecimal(8,2)\t8\t2\tYES\t\t\t\t\nshop\tbuyer\tup\tvarchar\tvarchar(20)\t\t\tYES\tVIRTUAL GENERATED\tupper(`mail`)\t\t\n" +
+			"shop\tsale\tid\tint\tint\t10\t0\tNO\t\t\tPRI\t\nshop\tsale\tbuyer\tint\tint\t10\t0\tYES\t\t\t\t\nshop\tsale\tdoc\tjson\tjson\t\t\tYES\t\t\t\t\n" +
+			"shop\tv\tid\tint\tint\t10\t0\tNO\t\t\tPRI\t\nshop\tv\tm\tvarchar\tvarchar(20)\t\t\tYES\t\t\t\t",
 		"SELECT TABLE_SCHEMA, TABLE_NAME, VIEW": "shop\tv\tselect `shop`.`buyer`.`id` AS `id`,`shop`.`buyer`.`mail` AS `m` from `shop`.`buyer`",
 		"SELECT ROUTINE_SCHEMA": "shop\tf\tFUNCTION\tSQL\tBEGIN DECLARE a INT; SELECT mail INTO a FROM buyer WHERE id = n; RETURN a; END\t\n" +
 			"shop\tp\tPROCEDURE\tSQL\tSELECT * FROM buyer WHERE id = n\t",

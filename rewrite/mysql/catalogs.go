@@ -18,8 +18,9 @@ const (
 	staleAfter = 10 * time.Second
 	// openAfter is when Known has a snapshot checked.
 	openAfter = 10 * time.Second
-	// checkTimeout bounds one check, the reading of a new snapshot included.
-	checkTimeout = time.Minute
+	// askTimeout bounds each query of a check, and connecting for it. There are a dozen when a new snapshot is
+	// read, and a busy server with tens of thousands of tables takes seconds for each.
+	askTimeout = time.Minute
 	// costlyCheck and costShare bound what checks cost the server: one that took
 	// longer than costlyCheck is relied upon for costShare times its duration.
 	costlyCheck = 5 * time.Millisecond
@@ -177,46 +178,85 @@ func answer(c *Catalog, err error) (rewrite.Catalog, error) {
 	return c, nil
 }
 
-// check returns the snapshot of a check that began after since.
+// check returns the snapshot of a check that began after since. The check goes on
+// without a caller who gives up: the next one would have to begin it anew.
 func (c *Catalogs) check(ctx context.Context, since time.Time) (*Catalog, error) {
 	select {
 	case c.checking <- struct{}{}:
-		defer func() { <-c.checking }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("definitions: %w", ctx.Err())
 	case <-c.ctx.Done():
 		return nil, errCatalogsClosed
 	}
-	if c.ctx.Err() != nil {
-		return nil, errCatalogsClosed
-	}
-	if v := c.verified.Load(); v != nil && v.at.After(since) {
+	if v := c.verified.Load(); c.ctx.Err() == nil && v != nil && v.at.After(since) {
+		<-c.checking
 		return v.catalog, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
+	checked := make(chan outcome, 1)
+	go func() { // Close waits for the token
+		defer func() { <-c.checking }()
+		checked <- c.checkNow()
+	}()
+	select {
+	case o := <-checked:
+		return o.catalog, o.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("definitions: %w", ctx.Err())
+	}
+}
+
+// An outcome is what a check came to.
+type outcome struct {
+	catalog *Catalog
+	err     error
+}
+
+// checkNow is check for who holds the token.
+func (c *Catalogs) checkNow() outcome {
+	if c.ctx.Err() != nil {
+		return outcome{err: errCatalogsClosed}
+	}
 	reused := c.conn.ask != nil
-	catalog, err := c.verify(ctx)
-	if err != nil && reused && ctx.Err() == nil {
+	catalog, err := c.verify(c.ctx)
+	if err != nil && reused && c.ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 		c.conn.end() // it may have been broken since it was last used
-		catalog, err = c.verify(ctx)
+		catalog, err = c.verify(c.ctx)
 	}
 	if err != nil {
 		c.conn.end()
-		return nil, fmt.Errorf("definitions: %w", err)
+		return outcome{err: fmt.Errorf("definitions: %w", err)}
 	}
-	return catalog, nil
+	return outcome{catalog, nil}
+}
+
+// connect opens the connection.
+func (c *Catalogs) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	ask, close, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	c.conn = connection{bounded(ask), close}
+	return nil
+}
+
+// bounded gives each query of ask so much time.
+func bounded(ask Ask) Ask {
+	return func(ctx context.Context, sql string) ([][]*string, error) {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		return ask(ctx, sql)
+	}
 }
 
 // verify compares the last snapshot with the server, and reads a new one where
 // they differ.
 func (c *Catalogs) verify(ctx context.Context) (*Catalog, error) {
 	if c.conn.ask == nil {
-		ask, close, err := c.open(ctx)
-		if err != nil {
+		if err := c.connect(ctx); err != nil {
 			return nil, err
 		}
-		c.conn = connection{ask, close}
 	}
 	start, changes := time.Now(), c.changes.Load()
 	last := c.verified.Load()
@@ -229,7 +269,7 @@ func (c *Catalogs) verify(ctx context.Context) (*Catalog, error) {
 	if last != nil && last.catalog.print == print {
 		catalog = last.catalog
 	} else {
-		if catalog, err = load(ctx, c.conn.ask); err != nil {
+		if catalog, err = load(ctx, c.conn.ask, print); err != nil {
 			return nil, err
 		}
 		c.history.note(catalog)

@@ -29,7 +29,11 @@ var catalogVersions atomic.Uint64
 
 // Load reads a snapshot of the server that ask talks to.
 func Load(ctx context.Context, ask Ask) (*Catalog, error) {
-	c, err := load(ctx, ask)
+	print, err := fingerprintOf(ctx, ask)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog: %w", err)
+	}
+	c, err := load(ctx, ask, print)
 	if err != nil {
 		return nil, err
 	}
@@ -37,12 +41,9 @@ func Load(ctx context.Context, ask Ask) (*Catalog, error) {
 	return c, nil
 }
 
-// load reads until the definitions are the same after as they were before.
-func load(ctx context.Context, ask Ask) (*Catalog, error) {
-	before, err := fingerprintOf(ctx, ask)
-	if err != nil {
-		return nil, fmt.Errorf("read the catalog: %w", err)
-	}
+// load reads until the definitions are the same after as they were before, which
+// their fingerprint of then tells.
+func load(ctx context.Context, ask Ask, before string) (*Catalog, error) {
 	for range loadAttempts {
 		l := newLoader()
 		if err := l.run(ctx, ask); err != nil {
@@ -64,10 +65,11 @@ func load(ctx context.Context, ask Ask) (*Catalog, error) {
 // A loader fills a catalog from the answers to the queries.
 type loader struct {
 	catalog *Catalog
+	maybe   []*Relation // tables that may have columns of MariaDB's type JSON
 }
 
 func newLoader() *loader {
-	return &loader{&Catalog{
+	return &loader{catalog: &Catalog{
 		version:   catalogVersions.Add(1),
 		schemas:   map[string]bool{},
 		relations: map[name]*Relation{},
@@ -92,39 +94,48 @@ var steps = []step{
 	{"tables", "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES", 4, false, (*loader).table},
 	{
 		"columns", `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE,
-	IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, COLUMN_KEY FROM information_schema.COLUMNS ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
-		11, false, (*loader).column,
+	IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, COLUMN_KEY, COLLATION_NAME FROM information_schema.COLUMNS
+	ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
+		12, false, (*loader).column,
 	},
 	{"views", "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS", 3, false, (*loader).view},
 	{"routines", `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_BODY, ROUTINE_DEFINITION, SQL_MODE
 	FROM information_schema.ROUTINES`, 6, false, (*loader).routine},
 	{"parameters", `SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, ROUTINE_TYPE, PARAMETER_NAME, PARAMETER_MODE FROM information_schema.PARAMETERS
 	WHERE ORDINAL_POSITION > 0 ORDER BY SPECIFIC_SCHEMA, SPECIFIC_NAME, ROUTINE_TYPE, ORDINAL_POSITION`, 5, false, (*loader).parameter},
-	// MariaDB's JSON is a text with a check; a column of MySQL's tells its type.
-	{"json checks", `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
-	WHERE CHECK_CLAUSE LIKE 'json_valid(%'`, 3, true, (*loader).jsonCheck},
 	{"table ids", "SELECT NAME, TABLE_ID FROM information_schema.INNODB_SYS_TABLES", 2, true, (*loader).engineID},
 	{"table ids", "SELECT NAME, TABLE_ID FROM information_schema.INNODB_TABLES", 2, true, (*loader).engineID},
 	{"table ids", "SELECT TABLE_SCHEMA, TABLE_NAME, TIDB_TABLE_ID FROM information_schema.TABLES", 3, true, (*loader).tiDBID},
 }
 
 func (l *loader) run(ctx context.Context, ask Ask) error {
-	for _, s := range steps {
-		rows, err := ask(ctx, s.sql)
-		if err != nil {
-			if s.optional && ctx.Err() == nil {
-				continue
-			}
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		for _, cells := range rows {
-			if len(cells) != s.columns {
-				return fmt.Errorf("%s: %d columns instead of %d", s.name, len(cells), s.columns)
-			}
-			s.each(l, &row{cells})
+	for i := range steps {
+		if err := l.step(ctx, ask, &steps[i]); err != nil {
+			return err
 		}
 	}
+	if err := l.documents(ctx, ask); err != nil {
+		return err
+	}
 	l.finish()
+	return nil
+}
+
+// step asks one query.
+func (l *loader) step(ctx context.Context, ask Ask, s *step) error {
+	rows, err := ask(ctx, s.sql)
+	if err != nil {
+		if s.optional && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	for _, cells := range rows {
+		if len(cells) != s.columns {
+			return fmt.Errorf("%s: %d columns instead of %d", s.name, len(cells), s.columns)
+		}
+		s.each(l, &row{cells})
+	}
 	return nil
 }
 
@@ -191,6 +202,9 @@ func (l *loader) column(r *row) {
 	c.stamped = strings.Contains(strings.ToLower(r.text(8)), "on update")
 	c.generated = r.text(9)
 	c.key = r.text(10) == "PRI"
+	if likeDocument(r.text(3), r.text(11)) {
+		l.maybe = append(l.maybe, rel)
+	}
 	if old := rel.Column(c.Name.Name); old != nil { // one that addHidden foresaw
 		*old = *c
 		return
@@ -229,18 +243,6 @@ func (l *loader) parameter(r *row) {
 	key := l.catalog.routineKey(r.text(0), r.text(1), strings.EqualFold(r.text(2), "PROCEDURE"))
 	if f := l.catalog.routines[key]; f != nil {
 		f.Parameters = append(f.Parameters, Parameter{Name: r.text(3), Out: strings.Contains(strings.ToUpper(r.text(4)), "OUT")})
-	}
-}
-
-func (l *loader) jsonCheck(r *row) {
-	rel := l.catalog.relations[l.catalog.key(r.text(0), r.text(1))]
-	column, ok := strings.CutPrefix(r.text(2), "json_valid(`")
-	column, closed := strings.CutSuffix(column, "`)")
-	if rel == nil || !ok || !closed {
-		return
-	}
-	if c := rel.Column(column); c != nil {
-		c.kind, c.Type = typeJSON, "json" // MariaDB's JSON is a longtext with this check
 	}
 }
 
