@@ -41,21 +41,29 @@ func (k Key) Mix(fresh Key) Key {
 // authenticate is HMAC-SHA256 (RFC 2104) of a digest, written out because a
 // key lives for one record and hmac.New allocates.
 func (k Key) authenticate(d Digest) (m MAC) {
-	var inner, outer [sha256.BlockSize + sha256.Size]byte
-	for i := range sha256.BlockSize {
-		var b byte
-		if i < len(k) {
-			b = k[i]
-		}
-		inner[i] = b ^ 0x36
-		outer[i] = b ^ 0x5c
-	}
-	copy(inner[sha256.BlockSize:], d[:])
-	sum := sha256.Sum256(inner[:])
-	copy(outer[sha256.BlockSize:], sum[:])
-	sum = sha256.Sum256(outer[:])
-	copy(m[:], sum[:])
+	in := innerPad
+	subtle.XORBytes(in[:], in[:], k[:])
+	copy(in[sha256.BlockSize:], d[:])
+	inner := sha256.Sum256(in[:])
+	in = outerPad
+	subtle.XORBytes(in[:], in[:], k[:])
+	copy(in[sha256.BlockSize:], inner[:])
+	outer := sha256.Sum256(in[:])
+	copy(m[:], outer[:])
 	return m
+}
+
+// A padded block is what a key is combined with, and room for what is hashed behind it.
+type padded [sha256.BlockSize + sha256.Size]byte
+
+// The paddings of HMAC.
+var innerPad, outerPad = pad(0x36), pad(0x5c)
+
+func pad(b byte) (p padded) {
+	for i := range sha256.BlockSize {
+		p[i] = b
+	}
+	return p
 }
 
 // What a line ends in.
