@@ -24,11 +24,11 @@
 // Append encodes the record and copies it into a memory-mapped queue (package
 // intake), which takes no lock, no system call and no allocation. One goroutine
 // takes records out in batches, links and authenticates them (package chain),
-// and writes them to the growing segment (package segment); another syncs, one
-// sync for all who wait. Closed segments are compressed when little is written.
-// Every minute or 10,000 records the Merkle root of the segment is signed, put on
-// record and handed to the [Anchor]s; the file "head" has a signature over
-// everything, never older than about a second.
+// and writes them to the growing segment (package segment), which it syncs for those
+// who wait, one sync for all of them; another syncs what nobody waits for. Closed
+// segments are compressed when little is written. Every minute or 10,000 records the
+// Merkle root of the segment is signed, put on record and handed to the [Anchor]s; the
+// file "head" has a signature over everything, never older than about a second.
 //
 // # The record
 //

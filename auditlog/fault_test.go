@@ -5,8 +5,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -206,13 +208,60 @@ func TestFailedSyncIsWrittenAgain(t *testing.T) {
 	}
 }
 
+// Syncs fail now and then, segments are closed and the disk's room is looked at, while
+// many come at once: everybody is told, once, and nobody that a record is synced which
+// is not in the log.
+func TestEverybodyWhoWaitsIsToldOnce(t *testing.T) {
+	const sessions, each = 16, 30
+	d := &faultyDisk{}
+	l := openLog(t, Options{disk: d, SegmentBytes: 128 << 10})
+	var syncs atomic.Int64
+	d.set(func(d *faultyDisk) {
+		d.onSync = func() error {
+			if syncs.Add(1)%16 == 0 {
+				return syscall.EIO
+			}
+			return nil
+		}
+	})
+	accepted := make([][]uint64, sessions)
+	var waited, told atomic.Int64
+	var all sync.WaitGroup
+	for i := range sessions {
+		all.Go(func() {
+			end := make(chan error)
+			for len(accepted[i]) < each {
+				seq, waits, err := l.AppendThen(sample(), true, func(err error) { told.Add(1); go func() { end <- err }() })
+				if waits {
+					waited.Add(1)
+					err = <-end
+				}
+				switch {
+				case err == nil:
+					accepted[i] = append(accepted[i], seq)
+				case errors.Is(err, ErrUnavailable):
+					time.Sleep(time.Millisecond)
+				default:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	d.set(func(d *faultyDisk) { d.onSync = nil })
+	eventually(t, "the log goes on", healthy(l))
+	checkLog(t, l, slices.Concat(accepted...)...)
+	if told.Load() != waited.Load() {
+		t.Errorf("%d waited, %d were told", waited.Load(), told.Load())
+	}
+}
+
 // A segment is not closed as whole behind a sync that failed, whatever the next says.
 func TestSegmentIsNotClosedAfterAFailedSync(t *testing.T) {
 	l := openLog(t, Options{})
 	closeLog(t, l)
-	l.flush.mu.Lock()
-	l.flush.failed = syscall.EIO
-	l.flush.mu.Unlock()
+	l.flush.fail(l, syscall.EIO)
 	if err := l.writer.sync(); !errors.Is(err, syscall.EIO) {
 		t.Errorf("sync = %v, want EIO", err)
 	}

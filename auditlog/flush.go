@@ -13,18 +13,24 @@ type mark struct {
 	offset int64
 }
 
-// A flusher syncs what the writer has written, in a goroutine of its own, so
-// that a slow disk holds up only those who wait for it. One sync serves all
-// records written before it began (group commit).
+// A flusher has synced what the writer has written, and wakes those who wait for
+// it. One sync serves all records written before it began (group commit).
+//
+// What somebody waits for the writer syncs itself, as soon as it is written: each
+// goroutine more on the way would cost a wake-up, which is more than the record
+// does. The queue takes what comes meanwhile. What nobody waits for is synced in a
+// goroutine of its own, so that a slow disk holds up only those who wait for it.
 //
 // A sync costs many times what a record does, so the next one is put off a little
 // for those whom the last one let go: sessions that come back at once then share
 // it, where else they would fall into two groups that keep missing each other.
 type flusher struct {
-	request chan struct{} // to the goroutine: written has moved, sync it
+	request chan struct{} // to run: sync what is written
+	late    *time.Timer   // see giveUp
+	busy    since         // the sync under way
 
 	mu      sync.Mutex
-	moved   *sync.Cond // any of the fields below, or the log's trouble, has changed
+	idle    *sync.Cond // running has ended
 	file    file
 	written mark
 	synced  mark
@@ -33,11 +39,26 @@ type flusher struct {
 	failed  error // of the last sync; the writer mends it
 	closed  bool
 
-	last   uint64 // the highest number that an Append has waited for
-	size   int    // how many have come since the last sync began
-	quorum int    // how many are to come before the next one begins, at least 1
+	target mark // what the sync under way, or the last one, brings to the disk
+	began  time.Time
+	served int // how many had come for it
 
-	busy since // the sync under way
+	waiting []waiter
+	spare   []*stop // for those to come
+	size    int     // how many have come since the last sync began
+	quorum  int     // how many are to come before the next one begins, at least 1
+}
+
+// A waiter is who waits for his record to be synced.
+type waiter struct {
+	seq    uint64
+	synced func(error) // called once, with f.mu held
+}
+
+// A stop holds up one goroutine.
+type stop struct {
+	end chan error
+	on  func(error) // sends to end
 }
 
 const (
@@ -49,70 +70,112 @@ const (
 
 func (f *flusher) init() {
 	f.request = make(chan struct{}, 1)
-	f.moved = sync.NewCond(&f.mu)
+	f.idle = sync.NewCond(&f.mu)
+	f.late = time.NewTimer(longestWait)
 	f.quorum = 1
 }
 
-// run syncs until the flusher is closed.
+// run syncs what nobody waits for, until the flusher is closed.
 func (f *flusher) run(l *Log) {
-	late := time.NewTimer(longestWait)
-	defer late.Stop()
+	defer f.late.Stop()
 	for {
 		select {
 		case _, open := <-f.request:
 			if !open {
 				return
 			}
-			if wait := f.sync(l); wait > 0 {
-				late.Reset(wait)
-			}
-		case <-late.C:
+			_ = f.sync(l, f.begin(l)) // the writer finds it in progress
+		case <-f.late.C:
 			f.giveUp(l)
 		}
 	}
 }
 
-// sync syncs what is written, and returns how long to wait for those who may share
-// the next sync.
-func (f *flusher) sync(l *Log) (wait time.Duration) {
-	f.mu.Lock()
-	target, out := f.written, f.file
-	if f.held || f.failed != nil || target == f.synced {
-		f.mu.Unlock()
-		return 0
+// ask has run sync what is written.
+func (f *flusher) ask() {
+	select {
+	case f.request <- struct{}{}:
+	default:
 	}
-	f.running = true
-	served := f.size
-	f.size = 0
-	f.mu.Unlock()
+}
 
+// serve syncs for those who wait, if there are any. It is the writer's.
+func (f *flusher) serve(l *Log) error {
+	if !f.waited() {
+		return nil
+	}
+	return f.sync(l, f.begin(l))
+}
+
+func (f *flusher) waited() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.waiting) > 0
+}
+
+// begin returns the file to sync, nil when there is none, or somebody at it.
+func (f *flusher) begin(l *Log) file {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.running || f.held || f.failed != nil || f.written == f.synced {
+		return nil
+	}
+	f.running, f.target = true, f.written
+	f.served, f.size = f.size, 0
+	f.began = time.Now()
 	f.busy.begin(l)
-	began := time.Now()
-	err := out.Sync()
-	took := time.Since(began)
-	f.busy.end()
+	return f.file
+}
 
+// sync syncs what begin has returned, and wakes those who waited for it.
+func (f *flusher) sync(l *Log, out file) (err error) {
+	if out == nil {
+		return nil
+	}
+	err = out.Sync()
 	if err != nil {
 		l.trouble.set(fault, err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.busy.end()
 	f.running = false
-	if f.failed = err; err == nil {
-		f.synced = target
-	}
-	f.moved.Broadcast()
-	f.quorum = max(1, min(served+f.size, mostShare))
-	switch {
-	case err != nil:
+	f.idle.Broadcast()
+	f.quorum = max(1, min(f.served+f.size, mostShare))
+	if f.failed = err; err != nil {
 		f.quorum = 1
+		f.letGo(l)
 		l.rouse(true)
-	case f.ripe():
-		f.press(l)
-	case f.quorum > 1:
-		return max(1, min(took, longestWait))
+		return err
 	}
-	return 0
+	f.synced = f.target
+	f.letGo(l)
+	switch {
+	case f.ripe():
+		l.rouse(true)
+	case f.quorum > 1:
+		f.late.Reset(max(1, min(time.Since(f.began), longestWait)))
+	}
+	return nil
+}
+
+// letGo wakes those whose records are synced, and all when the log is in trouble.
+// f.mu is held.
+func (f *flusher) letGo(l *Log) {
+	trouble := l.trouble.get()
+	rest := f.waiting[:0]
+	for _, w := range f.waiting {
+		switch {
+		case w.seq < f.synced.seq:
+			w.synced(nil)
+		case trouble != nil:
+			w.synced(trouble)
+		default:
+			rest = append(rest, w)
+		}
+	}
+	clear(f.waiting[len(rest):]) // sessions that may end
+	f.waiting = rest
 }
 
 // giveUp lets the next sync begin with those who have come.
@@ -121,65 +184,71 @@ func (f *flusher) giveUp(l *Log) {
 	defer f.mu.Unlock()
 	f.quorum = 1
 	if f.ripe() {
-		f.press(l)
+		l.rouse(true)
 	}
 }
 
 // ripe says whether a sync is due for somebody who waits. f.mu is held.
 func (f *flusher) ripe() bool {
-	return f.last >= f.synced.seq && !f.running && (f.quorum == 1 || f.size >= f.quorum)
-}
-
-// press has what is waited for written, if it is not, and synced. f.mu is held.
-func (f *flusher) press(l *Log) {
-	if f.last < f.written.seq {
-		f.ask()
-	} else {
-		l.rouse(true)
-	}
+	return len(f.waiting) > 0 && !f.running && (f.quorum == 1 || f.size >= f.quorum)
 }
 
 // pressing says whether the writer is waited for.
 func (f *flusher) pressing() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.ripe() && f.last >= f.written.seq
-}
-
-// ask starts a sync unless one is asked for already.
-func (f *flusher) ask() {
-	select {
-	case f.request <- struct{}{}:
-	default:
-	}
+	return f.ripe()
 }
 
 // wrote tells what the writer has handed to the operating system.
 func (f *flusher) wrote(m mark) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.written = m
-	if f.last >= f.synced.seq {
-		f.ask()
-	}
+	f.mu.Unlock()
 }
 
 // wait returns when the record is synced, or when the log is in trouble.
 func (f *flusher) wait(l *Log, seq uint64) error {
+	s := f.fresh()
+	f.enter(l, seq, s.on)
+	err := <-s.end
+	f.leave(s)
+	return err
+}
+
+// enter sees to it that the record is synced and synced called.
+func (f *flusher) enter(l *Log, seq uint64, synced func(error)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last = max(f.last, seq)
 	f.size++
+	f.waiting = append(f.waiting, waiter{seq, synced})
 	if f.ripe() {
-		f.press(l)
+		l.rouse(true)
 	}
-	for f.synced.seq <= seq {
-		if err := l.trouble.get(); err != nil {
-			return err
-		}
-		f.moved.Wait()
+	if seq < f.synced.seq || l.trouble.get() != nil {
+		f.letGo(l)
 	}
-	return nil
+}
+
+// fresh returns a stop that holds nobody up.
+func (f *flusher) fresh() *stop {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.spare)
+	if n == 0 {
+		end := make(chan error, 1)
+		return &stop{end, func(err error) { end <- err }}
+	}
+	s := f.spare[n-1]
+	f.spare = f.spare[:n-1]
+	return s
+}
+
+// leave gives a stop back.
+func (f *flusher) leave(s *stop) {
+	f.mu.Lock()
+	f.spare = append(f.spare, s)
+	f.mu.Unlock()
 }
 
 // hold waits until no sync is under way and lets no other begin before reset.
@@ -188,7 +257,7 @@ func (f *flusher) hold() {
 	defer f.mu.Unlock()
 	f.held = true
 	for f.running {
-		f.moved.Wait()
+		f.idle.Wait()
 	}
 }
 
@@ -214,26 +283,26 @@ func (f *flusher) growing() file {
 }
 
 // fail has the writer repair what somebody else found.
-func (f *flusher) fail(err error) {
+func (f *flusher) fail(l *Log, err error) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.failed = err
-	f.moved.Broadcast()
-	f.mu.Unlock()
+	f.letGo(l)
 }
 
 // reset says that everything up to m is synced in this file.
-func (f *flusher) reset(out file, m mark) {
+func (f *flusher) reset(l *Log, out file, m mark) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.file, f.written, f.synced, f.failed, f.held = out, m, m, nil, false
 	f.size, f.quorum = 0, 1
-	f.moved.Broadcast()
-	f.mu.Unlock()
+	f.letGo(l)
 }
 
-// tell wakes those who wait, to look at the log's trouble.
-func (f *flusher) tell() {
+// tell lets those who wait know of the log's trouble.
+func (f *flusher) tell(l *Log) {
 	f.mu.Lock()
-	f.moved.Broadcast()
+	f.letGo(l)
 	f.mu.Unlock()
 }
 

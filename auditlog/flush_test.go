@@ -35,11 +35,14 @@ func newStrictLog() *strictLog {
 	l := s.log
 	l.resting.Store(napped)
 	l.flush.init()
-	l.flush.reset(s.file, mark{seq: 1})
+	l.flush.reset(l, s.file, mark{seq: 1})
 	s.ends.Go(func() { l.flush.run(l) })
 	s.ends.Go(func() {
 		for range l.wake {
 			l.flush.wrote(mark{seq: s.next.Load() + 1})
+			if err := l.flush.serve(l); err != nil {
+				panic(err)
+			}
 		}
 	})
 	return s

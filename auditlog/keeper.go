@@ -106,7 +106,7 @@ func (k *keeper) inspect() {
 	growing := k.log.flush.growing()
 	if err := k.log.inspect(growing); err != nil && growing == k.log.flush.growing() {
 		k.log.trouble.set(fault, err)
-		k.log.flush.fail(err)
+		k.log.flush.fail(k.log, err)
 		k.log.rouse(true)
 	}
 }
@@ -260,7 +260,7 @@ func (l *Log) watchDisk() {
 		return
 	}
 	l.trouble.set(stalled, fmt.Errorf("the disk has not answered for %s", longest.Round(time.Second)))
-	l.flush.tell()
+	l.flush.tell(l)
 }
 
 // unsure puts off deletions.

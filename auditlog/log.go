@@ -213,17 +213,38 @@ func (l *Log) open() (err error) {
 // an [ErrUnavailable], the statement must not be let through. Append keeps
 // nothing of e and allocates nothing.
 func (l *Log) Append(e *Event, strict bool) (seq uint64, err error) {
+	seq, waits, err := l.put(e, strict)
+	if err != nil || !waits {
+		return seq, err
+	}
+	return seq, l.flush.wait(l, seq)
+}
+
+// AppendThen is Append for who must not be held up by the disk: where the record
+// has to be on it, AppendThen says so and calls synced, once, when that is so or with
+// the error that Append would return. That may be before AppendThen returns, and in
+// any goroutine; synced must not block, nor call the log.
+func (l *Log) AppendThen(e *Event, strict bool, synced func(error)) (seq uint64, waits bool, err error) {
+	if seq, waits, err = l.put(e, strict); waits {
+		l.flush.enter(l, seq, synced)
+	}
+	return seq, waits, err
+}
+
+// put queues a record and says whether it has to be waited for.
+func (l *Log) put(e *Event, strict bool) (seq uint64, waits bool, err error) {
 	at := e.Time
 	if at.IsZero() {
 		at = l.options.now()
 	}
 	body := bodies.Get().(*[]byte)
 	*body = appendBody((*body)[:0], e)
-	seq, err = l.append(at, *body, l.waits(e.Kind, strict), e.Kind.Outcome())
+	waits = l.waits(e.Kind, strict)
+	seq, err = l.append(at, *body, waits, e.Kind.Outcome())
 	if cap(*body) <= largestKept {
 		bodies.Put(body)
 	}
-	return seq, err
+	return seq, waits && err == nil, err
 }
 
 // bodies are encoded events, kept for their memory.
@@ -251,19 +272,18 @@ func (l *Log) append(at time.Time, body []byte, wait, outcome bool) (uint64, err
 	if err := l.trouble.get(); err != nil && !outcome {
 		return l.refuse(at, wait, outcome, err)
 	}
-	seq, err := l.put(at.UnixMicro(), body)
+	seq, err := l.enqueue(at.UnixMicro(), body)
 	if err != nil {
 		return l.refuse(at, wait, outcome, err)
 	}
-	if wait {
-		return seq, l.flush.wait(l, seq)
+	if !wait { // who waits wakes the writer himself
+		l.rouse(false)
 	}
-	l.rouse(false)
 	return seq, nil
 }
 
-// put queues a body, waiting for room as long as there is hope of any.
-func (l *Log) put(micros int64, body []byte) (uint64, error) {
+// enqueue queues a body, waiting for room as long as there is hope of any.
+func (l *Log) enqueue(micros int64, body []byte) (uint64, error) {
 	for waited := time.Duration(0); ; {
 		seq, err := l.ring.Load().Put(micros, body)
 		if err == nil || errors.Is(err, intake.ErrTooLarge) || errors.Is(err, intake.ErrFault) {
@@ -310,7 +330,7 @@ func (l *Log) Verifier() note.Verifier { return l.keys.Verifier }
 func (l *Log) Close() error {
 	l.closing.Do(func() {
 		l.trouble.set(ended, errClosed)
-		l.flush.tell()
+		l.flush.tell(l)
 		l.writer.finish()
 		l.ends()
 		l.flush.close()

@@ -3,11 +3,13 @@ package auditlog
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -344,4 +346,39 @@ func TestOptionsAreChecked(t *testing.T) {
 			closeLog(t, l)
 		}
 	}
+}
+
+func TestAppendThenCallsOnceTheRecordIsSynced(t *testing.T) {
+	d := &faultyDisk{}
+	l := openLog(t, Options{disk: d})
+	synced := make(chan error, 1)
+	then := func(err error) { synced <- err }
+	if _, waits, err := l.AppendThen(sample(), false, then); waits || err != nil {
+		t.Errorf("a record that need not be synced: %v, %v", waits, err)
+	}
+	syncing := make(chan struct{})
+	d.set(func(d *faultyDisk) { d.onSync = func() error { <-syncing; return nil } })
+	seq, waits, err := l.AppendThen(sample(), true, then)
+	if !waits || err != nil {
+		t.Fatalf("a record that is to be synced: %v, %v", waits, err)
+	}
+	select {
+	case err := <-synced:
+		t.Errorf("synced (%v) before the disk had it", err)
+	default:
+	}
+	close(syncing)
+	if err := <-synced; err != nil {
+		t.Error(err)
+	}
+	d.set(func(d *faultyDisk) { d.onSync = func() error { return syscall.EIO } })
+	if _, waits, err := l.AppendThen(sample(), true, then); !waits || err != nil {
+		t.Fatalf("before the disk fails: %v, %v", waits, err)
+	}
+	if err := <-synced; !errors.Is(err, ErrUnavailable) {
+		t.Errorf("after it failed: %v", err)
+	}
+	d.set(func(d *faultyDisk) { d.onSync = nil })
+	eventually(t, "the log goes on", healthy(l))
+	checkLog(t, l, seq)
 }

@@ -26,7 +26,7 @@ func (w *writer) mend(cause error) (mended bool) {
 	l := w.log
 	began := l.options.now()
 	l.trouble.set(fault, cause)
-	l.flush.tell()
+	l.flush.tell(l)
 	l.flush.hold()
 	for delay := firstRetry; ; delay = min(2*delay, lastRetry) {
 		err := w.repair()
@@ -66,7 +66,7 @@ func (w *writer) repair() (err error) {
 		return err
 	}
 	w.forgetAll()
-	w.log.flush.reset(w.file, mark{w.state.link.Seq, w.state.offset})
+	w.log.flush.reset(w.log, w.file, mark{w.state.link.Seq, w.state.offset})
 	w.log.ring.Load().Rewind()
 	return w.release()
 }

@@ -375,7 +375,7 @@ func (w *writer) ready() error {
 	w.hour, w.checked = now, now
 	w.state.machine, w.state.node, w.state.boot = machineBoot(), w.log.options.Node, w.log.boot
 	w.state.fresh = chain.Key{}
-	w.log.flush.reset(w.file, mark{w.state.link.Seq, w.state.offset})
+	w.log.flush.reset(w.log, w.file, mark{w.state.link.Seq, w.state.offset})
 	if err := w.log.ring.Load().Reset(w.state.link.Seq, w.state.append(nil)); err != nil {
 		return err
 	}

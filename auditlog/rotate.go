@@ -82,7 +82,7 @@ func (w *writer) sync() error {
 		return err
 	}
 	w.forgetAll()
-	w.log.flush.reset(w.file, mark{w.state.link.Seq, w.state.offset})
+	w.log.flush.reset(w.log, w.file, mark{w.state.link.Seq, w.state.offset})
 	return nil
 }
 
@@ -147,6 +147,6 @@ func (w *writer) create() error {
 	w.file, w.hour, w.headSize = f, w.log.options.now(), 0
 	w.state.segment, w.state.offset, w.state.tree = name, 0, chain.Tree{}
 	w.forgetAll()
-	w.log.flush.reset(f, mark{w.state.link.Seq, 0})
+	w.log.flush.reset(w.log, f, mark{w.state.link.Seq, 0})
 	return nil
 }

@@ -123,6 +123,9 @@ func (w *writer) step() (worked bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if err := w.log.flush.serve(w.log); err != nil {
+		return false, err
+	}
 	return n > 0, w.due()
 }
 
@@ -275,7 +278,7 @@ func (w *writer) rest(idle int) {
 	}
 	w.log.resting.Store(how)
 	defer w.log.resting.Store(awake)
-	if w.log.ring.Load().Waiting() {
+	if w.log.ring.Load().Waiting() || w.log.flush.pressing() {
 		return // it came before it could know that nobody is awake
 	}
 	w.sleep(length)

@@ -152,7 +152,6 @@ func (g *gateway) openListener(settings *config.Listener) (*listener, error) {
 			Planner:  rewrite.NewPlanner(wire.dialect, plannerSize),
 			Catalogs: l.catalogs,
 			Audit:    g.audit,
-			Spooled:  auditlog.Durability(g.config.Audit.Durability) == auditlog.Spool,
 			Log:      g.log.With().Str("listener", settings.Name).Logger(),
 			Metrics:  new(session.Metrics),
 			Hasher:   g.audit.NewSubjectHasher,

@@ -11,6 +11,10 @@ type discard struct{}
 
 func (discard) Append(*auditlog.Event, bool) (uint64, error) { return 1, nil }
 
+func (discard) AppendThen(*auditlog.Event, bool, func(error)) (uint64, bool, error) {
+	return 1, false, nil
+}
+
 // exchange sends a command and drops its answer of so many packets; it allocates
 // nothing itself.
 func (c *rawClient) exchange(command []byte, packets int) {

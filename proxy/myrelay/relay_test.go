@@ -79,6 +79,12 @@ func (m *memory) Append(e *auditlog.Event, _ bool) (uint64, error) {
 	return uint64(len(m.events)), nil
 }
 
+// AppendThen never has anybody wait.
+func (m *memory) AppendThen(e *auditlog.Event, strict bool, _ func(error)) (uint64, bool, error) {
+	seq, err := m.Append(e, strict)
+	return seq, false, err
+}
+
 // count returns how many events of a kind there are.
 func (m *memory) count(kind auditlog.Kind) (n int) {
 	m.mu.Lock()

@@ -21,6 +21,10 @@ type discard struct{}
 
 func (discard) Append(*auditlog.Event, bool) (uint64, error) { return 1, nil }
 
+func (discard) AppendThen(*auditlog.Event, bool, func(error)) (uint64, bool, error) {
+	return 1, false, nil
+}
+
 // A circuit is a client, a proxy and a server that gives one answer again and again.
 type circuit struct {
 	b       testing.TB

@@ -80,6 +80,12 @@ func (m *memory) Append(e *auditlog.Event, _ bool) (uint64, error) {
 	return uint64(len(m.events)), nil
 }
 
+// AppendThen never has anybody wait.
+func (m *memory) AppendThen(e *auditlog.Event, strict bool, _ func(error)) (uint64, bool, error) {
+	seq, err := m.Append(e, strict)
+	return seq, false, err
+}
+
 // of returns the events of a kind.
 func (m *memory) of(kind auditlog.Kind) []auditlog.Event {
 	m.mu.Lock()

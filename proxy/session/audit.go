@@ -53,11 +53,29 @@ func (s *Session) append(e *auditlog.Event, kind auditlog.Kind, strict bool) (se
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
-	if seq, err = s.options.Audit.Append(e, strict); err != nil {
-		s.options.Metrics.AuditErrors.Add(1)
-		s.Log.Error().Err(err).Str("kind", string(kind)).Msg("the audit log cannot be written")
+	seq, err = s.options.Audit.Append(e, strict)
+	return seq, s.recorded(e, err)
+}
+
+// appendBegin is append for the begin of a statement.
+func (s *Session) appendBegin(e *auditlog.Event, strict bool) (seq uint64, err error) {
+	defer drop(e)
+	e.Kind = auditlog.QueryBegin
+	if s.task == nil {
+		seq, err = s.options.Audit.Append(e, strict)
+	} else {
+		seq, err = s.syncing.appendBy(s.task, s.options.Audit, e, strict)
 	}
-	return seq, err
+	return seq, s.recorded(e, err)
+}
+
+// recorded counts and logs the error of a record, and returns it.
+func (s *Session) recorded(e *auditlog.Event, err error) error {
+	if err != nil {
+		s.options.Metrics.AuditErrors.Add(1)
+		s.Log.Error().Err(err).Str("kind", string(e.Kind)).Msg("the audit log cannot be written")
+	}
+	return err
 }
 
 // describe fills in what is known of a statement before it is sent.

@@ -20,7 +20,6 @@ type Options struct {
 	Planner  Planner
 	Catalogs Catalogs
 	Audit    Audit
-	Spooled  bool // Audit has nobody wait for the disk
 	Log      zerolog.Logger
 	Metrics  *Metrics
 
@@ -62,6 +61,7 @@ type Catalogs interface {
 // Audit is where records go; see [auditlog.Log].
 type Audit interface {
 	Append(e *auditlog.Event, strict bool) (seq uint64, err error)
+	AppendThen(e *auditlog.Event, strict bool, synced func(error)) (seq uint64, waits bool, err error)
 }
 
 // A Wire is a session's own use of the connection to the server, in between the

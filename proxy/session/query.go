@@ -103,10 +103,7 @@ func (s *Session) recordBegin(q *Query, p *Prepared, bound Persons) (err error) 
 		drop(e)
 		return err
 	}
-	if q.strict() && !s.options.Spooled {
-		s.task.Aside() // it may take a while
-	}
-	q.ref, err = s.append(e, auditlog.QueryBegin, q.strict())
+	q.ref, err = s.appendBegin(e, q.strict())
 	return err
 }
 

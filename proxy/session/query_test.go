@@ -146,6 +146,12 @@ func (a *audit) Append(e *auditlog.Event, strict bool) (uint64, error) {
 	return uint64(len(a.events)), nil
 }
 
+// AppendThen never has anybody wait.
+func (a *audit) AppendThen(e *auditlog.Event, strict bool, _ func(error)) (uint64, bool, error) {
+	seq, err := a.Append(e, strict)
+	return seq, false, err
+}
+
 func (a *audit) kinds() string {
 	var s []string
 	for _, e := range a.events {

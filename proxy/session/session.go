@@ -45,6 +45,7 @@ type Session struct {
 	catalog  rewrite.Catalog // what the scope was made with
 	own      rewrite.Catalog // what this session alone sees, nil when that is what all see
 	around   Surroundings
+	syncing  syncing  // the begin of a statement
 	message  uint64   // number of the client's message, for the audit log
 	literals []string // of the statement that begins
 	literal  []byte   // one of them
