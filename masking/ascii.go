@@ -36,6 +36,37 @@ func dots(w uint64) uint64 {
 	return (dot - ones) &^ dot & highs
 }
 
+// notBlank marks what is no blank.
+func notBlank(w uint64) uint64 {
+	other := w ^ ' '*ones
+	return ((other &^ highs) + (highs - ones) | other) & highs
+}
+
+// gathered moves the high bits of eight bytes together, the lowest first.
+func gathered(marks uint64) uint64 { return marks >> 7 * 0x0102040810204080 >> 56 }
+
+// wordsOf returns which bytes of a text are letters, a bit for each, the first
+// lowest; ok is false when there are more than bits, or others than letters and
+// blanks.
+func wordsOf(text []byte) (letters uint64, ok bool) {
+	n := len(text)
+	if n < 8 || n > 64 {
+		return 0, false
+	}
+	last := n - 8
+	w := word(text[last:])
+	others := notLetter(w)
+	bad := others & notBlank(w)
+	blanks := gathered(others) << last
+	for i := 0; i < last; i += 8 {
+		w := word(text[i:])
+		others := notLetter(w)
+		bad |= others & notBlank(w)
+		blanks |= gathered(others) << i
+	}
+	return ^blanks << (64 - n) >> (64 - n), bad == 0
+}
+
 // isPlain reports whether text is ASCII without NUL.
 func isPlain(text []byte) bool {
 	if len(text) < 8 {

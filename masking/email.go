@@ -49,14 +49,19 @@ func (email) shortcut(t Type) shortcut {
 // try implements [shortcut].
 func (m *asciiEmail) try(dst, text []byte) ([]byte, bool) {
 	at := bytes.IndexByte(text, '@')
-	if at < 1 || !isGraphic(text[:at]) || !isHost(text[at+1:]) || at == 1+len(stars) && string(text[1:at]) == stars {
+	if at < 1 || at == 1+len(stars) && string(text[1:at]) == stars {
+		return dst, false
+	}
+	domain := text[at:]
+	if !isGraphic(text[:at]) || !isHost(domain[1:]) {
 		return dst, false
 	}
 	if at > 1 {
-		dst = append(dst, text[0])
+		dst = append(dst, text[0], '*', '*', '*')
+	} else {
+		dst = append(dst, stars...)
 	}
-	dst = append(dst, stars...)
-	return append(dst, text[at:]...), fits(1+len(stars)+len(text)-at, m.length)
+	return append(dst, domain...), fits(1+len(stars)+len(domain), m.length)
 }
 
 // isMailbox reports whether text can be the part before the @: whatever is

@@ -2,6 +2,8 @@ package masking
 
 import (
 	"bytes"
+	"math/bits"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -133,24 +135,45 @@ func (personName) shortcut(t Type) shortcut {
 
 // try implements [shortcut].
 func (m *asciiName) try(dst, text []byte) ([]byte, bool) {
+	letters, ok := wordsOf(text)
+	starts := letters &^ (letters << 1)
+	words := bits.OnesCount64(starts)
+	if !ok || letters&1 == 0 || words > mostWords {
+		return m.tryAny(dst, text)
+	}
+	start := len(dst)
+	dst = slices.Grow(dst, mostWords*(1+len(stars)+1))
+	for ; starts != 0; starts &= starts - 1 {
+		first := bits.TrailingZeros64(starts)
+		if letters>>first&2 != 0 {
+			dst = append(dst, text[first])
+		}
+		dst = append(dst, stars+" "...)
+	}
+	dst = dst[:len(dst)-1] // without the last blank
+	return dst, fits(len(dst)-start, m.length)
+}
+
+// tryAny is try for words that are longer, or have joints or commas.
+func (m *asciiName) tryAny(dst, text []byte) ([]byte, bool) {
 	start, words := len(dst), 0
 	for i := 0; i < len(text); words++ {
-		first, letters := text[i], 0
-		for ; i < len(text); i++ {
-			part := nameParts[text[i]]
-			if part == partLetter {
-				letters++
-			} else if part != partJoint || letters == 0 {
-				break
-			}
+		first, at := text[i], i
+		for i < len(text) && nameParts[text[i]] == partLetter {
+			i++
+		}
+		letters := i - at
+		if letters > 0 && i < len(text) && nameParts[text[i]] == partJoint {
+			letters, i = pastJoints(text, letters, i)
 		}
 		if letters == 0 || words == mostWords || i < len(text) && nameParts[text[i]] != partBreak {
 			return dst, false
 		}
 		if letters > 1 {
-			dst = append(dst, first)
+			dst = append(dst, first, '*', '*', '*', ' ')
+		} else {
+			dst = append(dst, '*', '*', '*', ' ')
 		}
-		dst = append(dst, stars+" "...)
 		for i < len(text) && nameParts[text[i]] == partBreak {
 			i++
 		}
@@ -160,6 +183,21 @@ func (m *asciiName) try(dst, text []byte) ([]byte, bool) {
 	}
 	dst = dst[:len(dst)-1] // without the last blank
 	return dst, fits(len(dst)-start, m.length)
+}
+
+// pastJoints goes on with a word that has letters up to text[i], and returns how many
+// it has in all, and where it ends.
+func pastJoints(text []byte, letters, i int) (all, end int) {
+	for ; i < len(text); i++ {
+		switch nameParts[text[i]] {
+		case partLetter:
+			letters++
+		case partJoint:
+		default:
+			return letters, i
+		}
+	}
+	return letters, i
 }
 
 // What a byte is in a name of ASCII words.

@@ -2,6 +2,7 @@ package masking
 
 import (
 	"bytes"
+	"math"
 	"unicode/utf8"
 )
 
@@ -50,15 +51,24 @@ func (m partial) Append(dst, text []byte, t Type) ([]byte, bool) {
 
 // An asciiPartial is a partial mask for texts in ASCII.
 type asciiPartial struct {
-	partial
-	length int // of the column
+	first, last int
+	char        byte
+	least       int // the fewest characters that are shown in part
+	most        int // that a column holds
 }
 
 func (m partial) shortcut(t Type) shortcut {
 	if t.Kind != KindText || m.char >= utf8.RuneSelf {
 		return nil
 	}
-	return &asciiPartial{partial: m, length: t.Length}
+	short := &asciiPartial{first: m.first, last: m.last, char: byte(m.char), most: math.MaxInt}
+	for !m.hidesEnough(short.least) {
+		short.least++
+	}
+	if t.Length > 0 {
+		short.most = t.Length
+	}
+	return short
 }
 
 // try implements [shortcut].
@@ -67,18 +77,18 @@ func (m *asciiPartial) try(dst, text []byte) ([]byte, bool) {
 	for n > 0 && text[n-1] == ' ' {
 		n--
 	}
-	if !m.hidesEnough(n) || !fits(len(text), m.length) || !isPlain(text) {
+	if n < m.least || len(text) > m.most || !isPlain(text) {
 		return dst, false
 	}
-	start, char := len(dst), byte(m.char)
+	start := len(dst)
 	dst = append(dst, text...)
 	hidden := dst[start+m.first : start+n-m.last]
-	changed := byte(0)
+	changed := false
 	for i, c := range hidden {
-		changed |= c ^ char
-		hidden[i] = char
+		changed = changed || c != m.char
+		hidden[i] = m.char
 	}
-	return dst, changed != 0
+	return dst, changed
 }
 
 // fewestHidden is how many characters must be hidden where more than half of
