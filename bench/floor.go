@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -88,15 +89,18 @@ func framed(client, server net.Conn, walk func(data []byte) (end int)) {
 }
 
 // walk goes through complete messages of PostgreSQL, masks the third cell of their
-// DataRows if it is to, and returns where they end.
+// DataRows and lines of COPY if it is to, and returns where they end.
 func walk(data []byte, mask bool) (end int) {
 	for end+5 <= len(data) {
 		size := 1 + int32At(data[end+1:])
 		if size < 5 || end+size > len(data) {
 			return end
 		}
-		if mask && data[end] == 'D' {
+		switch {
+		case mask && data[end] == 'D':
 			maskThird(data[end+7 : end+size])
+		case mask && data[end] == 'd':
+			maskThirdField(data[end+5 : end+size])
 		}
 		end += size
 	}
@@ -113,6 +117,16 @@ func maskThird(cells []byte) {
 			return
 		}
 		cells = cells[4+len(cell):]
+	}
+}
+
+// maskThirdField overwrites the third field of a line of COPY in text format.
+func maskThirdField(line []byte) {
+	for range 2 {
+		line = line[bytes.IndexByte(line, '\t')+1:]
+	}
+	if end := bytes.IndexAny(line, "\t\n"); end > 0 {
+		overwrite(line[:end])
 	}
 }
 

@@ -35,6 +35,12 @@ func TestFloorsRelay(t *testing.T) {
 		if err != nil || got != want || rows != 1000 {
 			t.Errorf("%s: %q, %d, %v, want %q", name, got, rows, err, want)
 		}
+		var lines bytes.Buffer
+		const copied = "COPY (SELECT n, NULL, '13800138000', 'last' FROM generate_series(1, 2) n) TO STDOUT"
+		_, err = conn.PgConn().CopyTo(t.Context(), &lines, copied)
+		if all := "1\t\\N\t" + want + "\tlast\n2\t\\N\t" + want + "\tlast\n"; err != nil || lines.String() != all {
+			t.Errorf("%s: COPY: %q, %v, want %q", name, lines.String(), err, all)
+		}
 		conn.Close(t.Context())
 		socket.Close()
 		if err := <-ended; err != nil {
