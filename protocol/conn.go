@@ -1,10 +1,8 @@
 package protocol
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -51,9 +49,11 @@ type Conn struct {
 	mu     sync.Mutex // guards changes of conn and sock, and readers of them that are not the session's own goroutines
 	conn   net.Conn
 	sock   *loop.Socket          // in the place of conn once it is left to a loop, nil before
+	secure *tls.Conn             // conn, where StartTLS has made it one, nil else
+	wire   *wire                 // beneath secure
 	reader *loop.Task            // who reads, nil for a goroutine
 	writer *loop.Task            // who writes, likewise
-	streak int                   // how often in a row there was more to read than fitted
+	streak int                   // how many bytes were read in a row with more behind them
 	raw    syscall.RawConn       // nil where there is no socket to read and write by itself (TLS, pipes)
 	try    func(fd uintptr) bool // c.tryRead, bound once so that it costs no allocation
 	once   func(fd uintptr) bool // c.tryOnce, likewise
@@ -327,46 +327,6 @@ func (c *Conn) postpone() error {
 	return c.conn.SetWriteDeadline(c.due)
 }
 
-// StartTLSServer makes the connection a TLS connection whose server we are. The
-// peer must not have sent anything since it asked for that.
-func (c *Conn) StartTLSServer(ctx context.Context, config *tls.Config) error {
-	return c.startTLS(ctx, config, tls.Server)
-}
-
-// StartTLSClient makes the connection a TLS connection whose client we are. The
-// peer must not have sent anything behind its consent.
-func (c *Conn) StartTLSClient(ctx context.Context, config *tls.Config) error {
-	return c.startTLS(ctx, config, tls.Client)
-}
-
-func (c *Conn) startTLS(ctx context.Context, config *tls.Config, side func(net.Conn, *tls.Config) *tls.Conn) error {
-	if len(c.Buffered()) > 0 {
-		return ErrPlaintextAfterTLSRequest
-	}
-	if err := c.Flush(); err != nil {
-		return err
-	}
-	return c.handshake(ctx, side(c.conn, config))
-}
-
-// StartDirectTLS makes the connection a TLS connection whose server we are, for
-// a peer that began with the handshake: what is buffered is the start of it.
-func (c *Conn) StartDirectTLS(ctx context.Context, config *tls.Config) error {
-	head := append([]byte(nil), c.Buffered()...)
-	return c.handshake(ctx, tls.Server(&replayed{Conn: c.conn, head: head}, config))
-}
-
-func (c *Conn) handshake(ctx context.Context, t *tls.Conn) error {
-	c.release()
-	if err := t.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("TLS handshake: %w", err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.conn, c.raw = t, nil
-	return nil
-}
-
 // current returns the connection for callers that may run beside a handshake.
 func (c *Conn) current() net.Conn {
 	c.mu.Lock()
@@ -374,46 +334,21 @@ func (c *Conn) current() net.Conn {
 	return c.conn
 }
 
-// A transport is what a net.Conn and a Socket have in common.
-type transport interface {
+// A bounded is what a net.Conn and a Socket have in common.
+type bounded interface {
 	SetReadDeadline(time.Time) error
 	SetDeadline(time.Time) error
 	Close() error
 }
 
-// below returns what the connection is made of, likewise.
-func (c *Conn) below() transport {
+// below returns what the connection waits for, likewise.
+func (c *Conn) below() bounded {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sock != nil {
 		return c.sock
 	}
 	return c.conn
-}
-
-// replayed is a connection whose first bytes have been read already.
-type replayed struct {
-	net.Conn
-	head []byte
-}
-
-func (r *replayed) Read(p []byte) (int, error) {
-	if len(r.head) == 0 {
-		return r.Conn.Read(p)
-	}
-	n := copy(p, r.head)
-	r.head = r.head[n:]
-	return n, nil
-}
-
-// TLS returns the state of the TLS connection, or nil when there is none.
-func (c *Conn) TLS() *tls.ConnectionState {
-	t, ok := c.current().(*tls.Conn)
-	if !ok {
-		return nil
-	}
-	state := t.ConnectionState()
-	return &state
 }
 
 // RemoteAddr returns the peer's address.
@@ -430,5 +365,13 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.below().SetReadDead
 func (c *Conn) SetDeadline(t time.Time) error { return c.below().SetDeadline(t) }
 
 // Close closes the connection; what waits to be flushed is lost. A read or
-// write in progress fails.
-func (c *Conn) Close() error { return c.below().Close() }
+// write in progress fails. A peer that speaks TLS is told.
+func (c *Conn) Close() error {
+	t := c.encrypted()
+	if t == nil {
+		return c.below().Close()
+	}
+	err := t.Close()
+	_ = c.below().Close() // closed by now, unless an earlier Close came while it was left to the loop
+	return err
+}

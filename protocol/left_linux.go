@@ -51,7 +51,7 @@ func socketOf(nc net.Conn) net.Conn {
 		switch over := nc.(type) {
 		case *tls.Conn:
 			nc = over.NetConn()
-		case *replayed:
+		case *wire:
 			nc = over.Conn
 		default:
 			return nc

@@ -62,7 +62,7 @@ func TestSocketBeneathTLS(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	if got := socketOf(tls.Server(&replayed{Conn: near}, nil)); got != near {
+	if got := socketOf(tls.Server(&wire{Conn: near}, nil)); got != near {
 		t.Errorf("got %T", got)
 	}
 }

@@ -10,12 +10,17 @@ const BufferSize = 32 << 10
 // that wait in the middle of one, for a disk or for each other, are no burden then.
 const smallSize = 4 << 10
 
+// sealedSize is enough for the TLS records of BufferSize bytes, of which the first of a
+// connection are short, and for hundreds of answers to KeyUpdates.
+const sealedSize = BufferSize + 16<<10
+
 // largestKept is the largest buffer worth keeping for the next large message.
 const largestKept = 4 << 20
 
 var (
 	small   = sync.Pool{New: func() any { return new([smallSize]byte) }}
 	buffers = sync.Pool{New: func() any { return new([BufferSize]byte) }}
+	sealed  = sync.Pool{New: func() any { return new([sealedSize]byte) }}
 	larger  sync.Pool // of *[]byte whose capacity exceeds BufferSize
 )
 

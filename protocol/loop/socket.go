@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"errors"
 	"net"
 	"os"
 	"sync"
@@ -9,8 +8,15 @@ import (
 	"time"
 )
 
-// ErrAgain says that nothing can be read or written for now.
-var ErrAgain = errors.New("loop: not ready")
+// ErrAgain says that nothing can be read or written for now. It is a temporary
+// [net.Error], after which crypto/tls reads on where it was.
+var ErrAgain error = again{}
+
+type again struct{}
+
+func (again) Error() string   { return "loop: not ready" }
+func (again) Timeout() bool   { return true }
+func (again) Temporary() bool { return true }
 
 // A Socket is a stream socket that tasks wait for. One task may read and another
 // write at the same time; Close and the deadlines may come from anywhere. It reads

@@ -11,7 +11,7 @@
 //	client <-- down <-- session.Describe, End  <-- server
 //
 // Both pumps are tasks of one loop (package protocol/loop): they take turns on its
-// thread, unless one side speaks TLS, when each has a goroutine.
+// thread, with TLS or without.
 //
 // For a role that sees everything the bytes pass as they are. For any other, a
 // statement that is refused is replaced by one that fails, and the server's error
