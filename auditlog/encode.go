@@ -280,6 +280,11 @@ func appendUint(dst []byte, key string, n uint64) []byte {
 
 // appendTime appends RFC 3339 in UTC with all six digits of a microsecond.
 func appendTime(dst []byte, t time.Time) []byte {
+	return appendFraction(appendSecond(dst, t), t)
+}
+
+// appendSecond appends what a time begins with, up to its second.
+func appendSecond(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
@@ -288,9 +293,26 @@ func appendTime(dst []byte, t time.Time) []byte {
 	dst = appendDigits(append(dst, '-'), day, 2)
 	dst = appendDigits(append(dst, 'T'), hour, 2)
 	dst = appendDigits(append(dst, ':'), minute, 2)
-	dst = appendDigits(append(dst, ':'), second, 2)
-	dst = appendDigits(append(dst, '.'), t.Nanosecond()/1000, 6)
-	return append(dst, 'Z')
+	return appendDigits(append(dst, ':'), second, 2)
+}
+
+// appendFraction appends the rest of a time.
+func appendFraction(dst []byte, t time.Time) []byte {
+	return append(appendDigits(append(dst, '.'), t.Nanosecond()/1000, 6), 'Z')
+}
+
+// A clock appends times as appendTime does. It keeps the last one up to its second,
+// which most times of a busy log share, and which takes a calendar to find.
+type clock struct {
+	second int64  // since 1970
+	text   []byte // of it; nil before the first time
+}
+
+func (c *clock) append(dst []byte, t time.Time) []byte {
+	if second := t.Unix(); second != c.second || c.text == nil {
+		c.second, c.text = second, appendSecond(c.text[:0], t)
+	}
+	return appendFraction(append(dst, c.text...), t)
 }
 
 func appendDigits(dst []byte, n, width int) []byte {

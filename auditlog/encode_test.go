@@ -94,6 +94,29 @@ func TestResetKeepsTheSession(t *testing.T) {
 	}
 }
 
+// A clock must not show the second of the record before.
+func TestClockIsAppendTime(t *testing.T) {
+	var c clock
+	for _, at := range []time.Time{
+		time.UnixMicro(0),
+		time.UnixMicro(999_999),
+		time.UnixMicro(1_000_000),
+		time.UnixMicro(999_999), // set back
+		time.UnixMicro(-1),
+		time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		time.Date(2027, 1, 1, 0, 0, 0, 0, time.FixedZone("", 0)),
+		time.Date(2027, 1, 1, 8, 0, 0, 0, time.FixedZone("", 8*60*60)),
+	} {
+		want := at.UTC().Format("2006-01-02T15:04:05.000000Z")
+		if got := string(c.append(nil, at)); got != want {
+			t.Errorf("the clock says %s, want %s", got, want)
+		}
+		if got := string(appendTime(nil, at)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func FuzzAppendJSON(f *testing.F) {
 	f.Add("select 1", "app", int64(1), true)
 	f.Add("\xff\"\\\n\u202e", "\u2028", int64(-1), false)

@@ -33,6 +33,7 @@ type writer struct {
 	log    *Log
 	state  state // up to what is written
 	hasher *chain.Hasher
+	clock  clock
 	origin []byte // `","node":"…","boot":"…",` of this process
 	file   file
 	hour   time.Time // in which the segment was opened
@@ -210,7 +211,7 @@ func (w *writer) compose(dst []byte, s *state, e intake.Entry, origin []byte) []
 	dst = append(dst, `{"v":1,"seq":`...)
 	dst = strconv.AppendUint(dst, e.Seq, 10)
 	dst = append(dst, `,"ts":"`...)
-	dst = appendTime(dst, time.UnixMicro(e.Micros))
+	dst = w.clock.append(dst, time.UnixMicro(e.Micros))
 	dst = append(dst, origin...)
 	dst = append(dst, e.Body...)
 	s.link.Skip(e.Seq)
