@@ -122,14 +122,10 @@ func (s *Session) seal(e *auditlog.Event, q *Query, text string) (err error) {
 	return nil
 }
 
-// strict says whether the record of a statement has to be on disk before the
-// statement is sent.
-func (q *Query) strict() bool {
-	if len(q.plan.Objects) > 0 {
-		return true
-	}
-	c := class(q.plan)
-	return c == classDDL || c == classPrivilege
+// strict says whether the record of a statement of this class has to be on disk
+// before the statement is sent.
+func (q *Query) strict(class string) bool {
+	return len(q.plan.Objects) > 0 || class == classDDL || class == classPrivilege
 }
 
 // recordRefusal puts a refused text on record; p is nil when it was not planned.

@@ -103,7 +103,7 @@ func (s *Session) recordBegin(q *Query, p *Prepared, bound Persons) (err error) 
 		drop(e)
 		return err
 	}
-	q.ref, err = s.appendBegin(e, q.strict())
+	q.ref, err = s.appendBegin(e, q.strict(e.Statement.Class))
 	return err
 }
 
