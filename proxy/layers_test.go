@@ -32,7 +32,8 @@ var layers = map[string][]string{
 	"auditlog/segment":           {},
 	"auditlog/verify":            {"auditlog", "auditlog/chain", "auditlog/segment"},
 	"rewrite":                    {"masking"},
-	"rewrite/pgsql":              {"rewrite", "masking"},
+	"rewrite/pgsql":              {"rewrite", "rewrite/pgsql/rawtree", "masking"},
+	"rewrite/pgsql/rawtree":      {},
 	"rewrite/mysql":              {"rewrite", "masking"},
 	"config":                     {"masking", "auditlog/anchor"},
 	"proxy/session":              {"rewrite", "masking", "auditlog", "protocol/loop"},
@@ -87,7 +88,7 @@ func TestLayers(t *testing.T) {
 // confined are imports that only the listed files may have.
 var confined = map[string][]string{
 	"encoding/binary":                     {"protocol/*.go"},
-	"github.com/pganalyze/pg_query_go/v6": {"rewrite/pgsql/*.go"},
+	"github.com/pganalyze/pg_query_go/v6": {"rewrite/pgsql/*.go", "rewrite/pgsql/rawtree/*.go"},
 	"github.com/jackc/pgproto3/v2":        {"protocol/pgwire/*.go"},
 	"go.yaml.in/yaml/v4":                  {"config/yaml.go"},
 	"github.com/hashicorp/golang-lru/v2":  {"rewrite/*.go", "rewrite/*/*.go"},

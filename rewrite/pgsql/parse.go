@@ -9,6 +9,8 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"github.com/pganalyze/pg_query_go/v6/parser"
+
+	"sqlveil/rewrite/pgsql/rawtree"
 )
 
 // The parser is PostgreSQL's own, in C, and a deeply nested tree exhausts its
@@ -107,7 +109,7 @@ func parse(text string) ([]*pg.RawStmt, error) {
 	if err := guard(text); err != nil {
 		return nil, err
 	}
-	tree, err := pg.Parse(text)
+	tree, err := rawtree.Parse(text)
 	if err != nil {
 		var fault *parser.Error
 		if errors.As(err, &fault) {
@@ -120,7 +122,7 @@ func parse(text string) ([]*pg.RawStmt, error) {
 
 // treeVersion is what the parser calls the form of its trees.
 var treeVersion = sync.OnceValues(func() (int32, error) {
-	tree, err := pg.Parse("")
+	tree, err := rawtree.Parse("")
 	return tree.GetVersion(), err
 })
 
