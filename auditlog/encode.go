@@ -96,6 +96,24 @@ func appendStatement(dst []byte, s *Statement) []byte {
 	dst, start := open(dst, `,"stmt":{`)
 	dst = appendNumber(dst, start, `"id":`, int64(s.ID))
 	dst = appendNumber(dst, start, `"sub":`, int64(s.Sub))
+	if len(s.Known) > 0 {
+		dst = append(comma(dst, start), s.Known...)
+	} else {
+		dst = appendKnown(dst, start, s)
+	}
+	if n := len(s.Sealed); n > 0 && n <= maxSealed {
+		dst = append(comma(dst, start), `"sealed":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, s.Sealed)
+		dst = append(dst, '"')
+	}
+	return shut(dst, start, `,"stmt":{`)
+}
+
+// AppendKnown appends what all executions of a statement have in common, for
+// Statement.Known.
+func AppendKnown(dst []byte, s *Statement) []byte { return appendKnown(dst, len(dst), s) }
+
+func appendKnown(dst []byte, start int, s *Statement) []byte {
 	dst = appendMember(dst, start, `"protocol":`, s.Protocol)
 	dst = appendMember(dst, start, `"command":`, s.Command)
 	dst = appendMember(dst, start, `"class":`, s.Class)
@@ -106,13 +124,7 @@ func appendStatement(dst []byte, s *Statement) []byte {
 	}
 	dst = appendNumber(dst, start, `"cut":`, int64(max(0, len(s.Text)-maxText)))
 	dst = appendNumber(dst, start, `"len":`, int64(s.Length))
-	dst = appendMember(dst, start, `"hash":`, s.Hash)
-	if n := len(s.Sealed); n > 0 && n <= maxSealed {
-		dst = append(comma(dst, start), `"sealed":"`...)
-		dst = base64.StdEncoding.AppendEncode(dst, s.Sealed)
-		dst = append(dst, '"')
-	}
-	return shut(dst, start, `,"stmt":{`)
+	return appendMember(dst, start, `"hash":`, s.Hash)
 }
 
 func appendObjects(dst []byte, objects []Object) []byte {

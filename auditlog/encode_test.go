@@ -227,3 +227,23 @@ func TestOriginStandsForTheSession(t *testing.T) {
 		t.Errorf("with the origin encoded before %s, want %s", got, want)
 	}
 }
+
+func TestKnownStandsForTheStatement(t *testing.T) {
+	for name, change := range map[string]func(*Statement){
+		"sample":   func(*Statement) {},
+		"no place": func(s *Statement) { s.ID, s.Sub = 0, 0 },
+		"sealed":   func(s *Statement) { s.Sealed = []byte{1, 2} },
+		"hash":     func(s *Statement) { s.Text, s.Hash = "", "ab" },
+		"cut":      func(s *Statement) { s.Text = strings.Repeat("\"", maxText+1) },
+		"empty":    func(s *Statement) { *s = Statement{ID: 1} },
+	} {
+		e := sample()
+		change(&e.Statement)
+		want := string(appendBody(nil, e))
+		known := AppendKnown(nil, &e.Statement)
+		e.Statement = Statement{ID: e.Statement.ID, Sub: e.Statement.Sub, Sealed: e.Statement.Sealed, Known: known}
+		if got := string(appendBody(nil, e)); got != want {
+			t.Errorf("%s: with the statement encoded before %s, want %s", name, got, want)
+		}
+	}
+}

@@ -120,6 +120,10 @@ type Statement struct {
 	Length      int    // bytes of the original text
 	Hash        string // SHA-256 of the original, where it could not be normalised
 	Sealed      []byte // the original, readable for auditors only; made by [Sealer.Seal]
+
+	// Known is what [AppendKnown] made of Protocol to Hash, for all executions of a
+	// statement to share. Empty: they are encoded anew.
+	Known []byte
 }
 
 // Object is one labelled column that a statement touches.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sqlveil/auditlog"
 	"sqlveil/rewrite"
 )
 
@@ -53,5 +54,42 @@ func TestNewID(t *testing.T) {
 	}
 	if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) || len(ids[0]) != 26 {
 		t.Errorf("got %v", ids[:3])
+	}
+}
+
+// However often a statement is carried out, its records tell of it alike.
+func TestStatementIsToldAlike(t *testing.T) {
+	b := newBench(t, "open")
+	p, other := b.prepare(t, "names"), b.prepare(t, "path")
+	other.plans = append(other.plans, p.plans...)
+	for _, turn := range []struct {
+		p     *Prepared
+		i     int
+		how   string
+		known bool
+	}{
+		{p, 0, Simple, false},
+		{p, 0, Simple, true},
+		{p, 0, Simple, true},
+		{p, 0, Extended, false},
+		{p, 0, Extended, true},
+		{other, 0, Simple, false},
+		{other, 1, Simple, false},
+		{other, 1, Simple, true},
+		{other, 0, Simple, false},
+	} {
+		q, err := b.Begin(turn.p, turn.i, turn.how, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := b.audit.events[len(b.audit.events)-1].Statement
+		want := ""
+		if turn.known {
+			want = string(auditlog.AppendKnown(nil, &s))
+		}
+		if string(s.Known) != want || s.Text != turn.p.plans[turn.i].Text || s.Protocol != turn.how {
+			t.Errorf("%+v, want known %q", s, want)
+		}
+		b.End(q, Succeeded)
 	}
 }

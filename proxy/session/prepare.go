@@ -9,7 +9,7 @@ import (
 )
 
 // A Prepared is a text with the plans of its statements. It is immutable but for
-// what the relay keeps in Wire.
+// what the relay keeps in Wire and the up side in told.
 type Prepared struct {
 	Text string
 	Wire any // the relay's own
@@ -20,6 +20,8 @@ type Prepared struct {
 	plans []*rewrite.Plan
 	owned bool   // plans is not shared with the planner
 	text  []byte // the memory of Text, of one that is used again; see once.go
+
+	told told // what was begun of it last
 
 	cursor *Portal // whose query this is, when SQL declared it
 

@@ -98,6 +98,7 @@ func (s *Session) recordBegin(q *Query, p *Prepared, bound Persons) (err error) 
 	e := s.event(q.origin)
 	e.Time = q.begun
 	q.describe(e, p)
+	e.Statement.Known = p.told.again(q, &e.Statement)
 	s.namePersons(e, q, p, bound)
 	if err := s.seal(e, q, p.Text); err != nil {
 		drop(e)
