@@ -46,8 +46,9 @@ func (d *down) prepareCopy(e *entry, response pgwire.CopyResponse) (*copyOut, er
 	}
 	origins := make([]session.Origin, len(response.Formats))
 	masks, err := d.session.Describe(e.prepared, e.at, origins)
-	if err == nil && !e.prepared.Vouched(e.at, origins) {
-		err = d.session.Confirm(d.ctx, e.prepared, e.at)
+	if err == nil {
+		certain := e.prepared.Vouched(e.at, origins)
+		err = d.confirm(e.prepared, e.at, &certain)
 	}
 	if err != nil || masks == nil {
 		return &copyOut{}, err

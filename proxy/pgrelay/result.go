@@ -298,6 +298,7 @@ func (d *down) confirm(p *session.Prepared, i int, certain *bool) error {
 		return nil
 	}
 	*certain = true
+	d.task.Aside() // the server is asked
 	return d.session.Confirm(d.ctx, p, i)
 }
 

@@ -147,7 +147,7 @@ func (s *Session) recordRefusal(text string, p *Prepared, why *Refusal) {
 	s.namePersons(e, q, p, nil)
 	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
 	e.Result.SQLState = StateOf(why)
-	s.task.Aside()         // it takes a while
+	s.aside()              // it takes a while
 	q.sub = 1              // the text is refused as a whole
 	_ = s.seal(e, q, text) // logged; the refusal goes on record without it
 	s.append(e, auditlog.QueryRefuse, true)
@@ -160,7 +160,7 @@ func (s *Session) RefuseMessage(why *Refusal) error {
 	e.Statement.ID = s.message
 	e.Decision.Verdict, e.Decision.Code, e.Decision.Reason = "refuse", why.Code, why.Message
 	e.Result.SQLState = StateOf(why)
-	s.task.Aside() // it takes a while
+	s.aside() // it takes a while
 	if _, err := s.append(e, auditlog.QueryRefuse, true); err != nil {
 		return auditRefusal()
 	}

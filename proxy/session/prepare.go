@@ -160,6 +160,7 @@ func (s *Session) planned(ctx context.Context, scope *rewrite.Scope, text string
 	if ok && !namesUnknown(plans) {
 		return plans, nil
 	}
+	s.aside() // the server is asked, and planning takes a while
 	fresh, err := s.options.Catalogs.Fresh(ctx, s.caller.Database)
 	if err != nil {
 		return nil, s.noCatalog(err)

@@ -76,6 +76,7 @@ func (c catalog) Label(p *masking.Policy, column *rewrite.TableColumn) (masking.
 type catalogs struct {
 	version uint64
 	calls   []string
+	asked   func() // when Fresh, Verified or Local is called, if not nil
 	err     error
 }
 
@@ -85,6 +86,9 @@ func (c *catalogs) get(call string) (rewrite.Catalog, error) {
 	}
 	if call != "current" {
 		c.calls = append(c.calls, call)
+		if c.asked != nil {
+			c.asked()
+		}
 	}
 	return catalog(c.version), nil
 }
@@ -473,5 +477,34 @@ func TestPlannerFault(t *testing.T) {
 	newBench(t, "open").run(t, "fault", Succeeded)
 	if n := b.metrics.Panics.Load(); n != 1 {
 		t.Errorf("%d faults counted", n)
+	}
+}
+
+// A session that asks the server about definitions may not hold up the others of its
+// loop meanwhile.
+func TestAsksAside(t *testing.T) {
+	b := settled(t)
+	aside := 0
+	b.aside = func() { aside++ }
+	b.prepare(t, "names")
+	if aside != 0 || len(b.catalogs.calls) != 0 {
+		t.Errorf("a text known before: %d times aside, asked %q", aside, b.catalogs.calls)
+	}
+	b.catalogs.asked = func() {
+		if aside == 0 {
+			t.Error("asked on the loop")
+		}
+	}
+	b.prepare(t, "names new")
+	if len(b.catalogs.calls) == 0 {
+		t.Error("nothing was asked about a new text")
+	}
+	for _, own := range []bool{false, true} {
+		aside, b.catalogs.calls, b.wire.around.Own = 0, nil, own
+		b.state.catalogDirty, b.state.pathDirty = true, true
+		b.prepare(t, "names")
+		if len(b.catalogs.calls) == 0 {
+			t.Errorf("own definitions %v: nothing was asked", own)
+		}
 	}
 }

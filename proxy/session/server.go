@@ -116,7 +116,7 @@ func (srv *Server) open(conn net.Conn) {
 	srv.wait.Add(1)
 	srv.mu.Unlock()
 	loop.Start(func(t *loop.Task) {
-		s.task = t
+		s.task, s.aside = t, t.Aside
 		srv.run(conn, s)
 	})
 }

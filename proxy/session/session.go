@@ -25,6 +25,7 @@ type Session struct {
 
 	options *Options
 	task    *loop.Task // that serves the session; the up side's
+	aside   func()     // its Aside, for the up side to call before what may block
 	wire    Wire
 	caller  masking.Caller
 	login   bool // Login succeeded
@@ -71,7 +72,7 @@ type Surroundings struct {
 
 // newSession returns a session that has not logged in.
 func newSession(o *Options, client string) *Session {
-	s := &Session{ID: newID(time.Now()), options: o}
+	s := &Session{ID: newID(time.Now()), options: o, aside: func() {}}
 	s.Log = o.Log.Hook((*identity)(s))
 	s.state.pathDirty = true
 	s.origin.Store(&origin{

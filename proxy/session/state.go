@@ -206,6 +206,7 @@ func (s *Session) askCommon(ctx context.Context, was state) error {
 	if !was.catalogDirty {
 		return nil
 	}
+	s.aside()
 	fresh, err := s.options.Catalogs.Fresh(ctx, s.caller.Database)
 	if err != nil {
 		return s.noCatalog(err)
@@ -216,6 +217,7 @@ func (s *Session) askCommon(ctx context.Context, was state) error {
 
 // askOwn goes by what this session sees, with what it has made for itself.
 func (s *Session) askOwn(ctx context.Context, made []rewrite.TemporaryTable) error {
+	s.aside()
 	own, err := s.options.Catalogs.Local(ctx, s.caller.Database, made, s.wire.Ask)
 	if err != nil {
 		var server *ServerError
