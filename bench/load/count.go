@@ -3,25 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"sqlveil/proxy/proxytest"
 )
-
-// A count is something that a busy machine does not change, per query or row.
-type count struct {
-	name  string
-	value float64
-}
 
 // A counted is a work of the guard, and how often it is done.
 type counted struct {
@@ -29,6 +13,9 @@ type counted struct {
 	runs int
 	run  func(ctx context.Context, conn client) (int, error)
 }
+
+// few is how often it is done for the little that is subtracted from the whole.
+func (w *counted) few() int { return max(1, w.runs/5) }
 
 // How often the works are done: queries, and scans of a large table.
 const (
@@ -44,198 +31,108 @@ var countedPostgres = []counted{
 	{"row, COPY", countedScans, onPostgres(copyRows)},
 }
 
-// countAll makes every count as the user with masks.
-func countAll(ctx context.Context, e *engine) (counts []count, err error) {
-	l := &lab{engine: e}
-	defer l.close()
-	if err := l.startServer(ctx); err != nil {
-		return nil, err
-	}
-	p, err := l.startProxy(l.program, "spool", l.engine.policy)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range e.counted {
-		allocations, err := l.countDuring(ctx, p, w, func() (func() (float64, error), error) { return allocationsOf(p) })
-		if err != nil {
-			return nil, fmt.Errorf("%s: allocations: %w", w.name, err)
-		}
-		calls, err := l.countDuring(ctx, p, w, func() (func() (float64, error), error) { return l.systemCallsOf(p) })
-		if err != nil {
-			return nil, fmt.Errorf("%s: system calls: %w", w.name, err)
-		}
-		instructions, err := l.instructionsOf(ctx, w)
-		if err != nil {
-			return nil, fmt.Errorf("%s: instructions: %w", w.name, err)
-		}
-		counts = append(counts,
-			count{w.name + ": instructions", instructions},
-			count{w.name + ": allocations", allocations},
-			count{w.name + ": system calls", calls})
-	}
-	return counts, nil
+// A counter counts something of which a busy machine adds little.
+type counter struct {
+	metric string
+	count  func(c *counting, ctx context.Context, w counted, runs int) (done, error)
+
+	// How much more than the baseline is no change for the worse: a part of it, and so
+	// many a unit.
+	part, more float64
 }
 
-// session runs a work some times on a connection of its own and returns the
-// units.
-func (l *lab) session(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, client) (int, error), runs int) (units float64, err error) {
-	conns, err := connect(ctx, contestant{engine: l.engine, address: p.Address, user: maskedUser}, 1)
+// done is what was counted in a session with the proxy, and how many queries or rows
+// it had.
+type done struct{ total, units float64 }
+
+// A system call or an allocation more for each query is worse, and so is one for each
+// hundred rows.
+var counters = []counter{
+	{"instructions", (*counting).instructions, 0.05, 0},
+	{"allocations", (*counting).allocations, 0, 0.02},
+	{"system calls", (*counting).systemCalls, 0.08, 0.02},
+}
+
+// most is the highest count that is not worse than a baseline.
+func (c *counter) most(baseline float64) float64 { return baseline*(1+c.part) + c.more }
+
+// A pair is what was counted of much of a work and of a little.
+type pair struct{ little, much done }
+
+// take counts both.
+func (c *counter) take(ctx context.Context, in *counting, w counted) (p pair, err error) {
+	if p.little, err = c.count(in, ctx, w, w.few()); err != nil {
+		return p, err
+	}
+	p.much, err = c.count(in, ctx, w, w.runs)
+	return p, err
+}
+
+// least has the lower totals of two pairs for the same work.
+func (p pair) least(q pair) pair {
+	p.little.total = min(p.little.total, q.little.total)
+	p.much.total = min(p.much.total, q.much.total)
+	return p
+}
+
+// perUnit is what each unit takes: the difference between much and a little, so that
+// start, first plans and end are no part of it. What is done once may make it a little
+// less than nothing, which is nothing.
+func (p pair) perUnit() float64 {
+	return max(0, (p.much.total-p.little.total)/(p.much.units-p.little.units))
+}
+
+// A counting is a lab with the proxies whose work is counted.
+type counting struct {
+	lab
+	plain   *proxytest.Sqlveil
+	telling *proxytest.Sqlveil // tells its allocations
+}
+
+func startCounting(ctx context.Context, e *engine) (*counting, error) {
+	c := &counting{lab: lab{engine: e}}
+	if err := c.start(ctx); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *counting) start(ctx context.Context) (err error) {
+	if err := c.startServer(ctx); err != nil {
+		return err
+	}
+	if c.plain, err = c.startProxy(c.program, "spool", c.engine.policy); err != nil {
+		return err
+	}
+	c.telling, err = c.startTelling()
+	return err
+}
+
+// warm does a work with the proxies that do all others too, so that what is done once
+// for all sessions is done.
+func (c *counting) warm(ctx context.Context, w counted) error {
+	for _, p := range []*proxytest.Sqlveil{c.plain, c.telling} {
+		if _, err := c.session(ctx, p, w.run, w.few()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// session runs a work some times as the user with masks, on a connection of its own,
+// and returns the units.
+func (c *counting) session(ctx context.Context, p *proxytest.Sqlveil, run func(context.Context, client) (int, error), runs int) (units float64, err error) {
+	conns, err := connect(ctx, contestant{engine: c.engine, address: p.Address, user: maskedUser}, 1)
 	if err != nil {
 		return 0, err
 	}
-	defer leave(ctx, conns)
 	for range runs {
-		n, err := run(ctx, conns[0])
-		if err != nil {
-			return 0, err
+		n, rerr := run(ctx, conns[0])
+		if err = rerr; err != nil {
+			break
 		}
 		units += float64(n)
 	}
-	return units, nil
-}
-
-// countDuring counts while a work is done and while nothing is but what is around
-// it, a session that begins and ends, and returns the difference for each unit.
-func (l *lab) countDuring(ctx context.Context, p *proxytest.Sqlveil, w counted, start func() (func() (float64, error), error)) (float64, error) {
-	if _, err := l.session(ctx, p, w.run, 1); err != nil { // what is done once
-		return 0, err
-	}
-	var totals [2]float64
-	var units float64
-	for i, runs := range []int{0, w.runs} {
-		stop, err := start()
-		if err != nil {
-			return 0, err
-		}
-		units, err = l.session(ctx, p, w.run, runs)
-		var serr error
-		totals[i], serr = stop()
-		if err := errors.Join(err, serr); err != nil {
-			return 0, err
-		}
-	}
-	return (totals[1] - totals[0]) / units, nil
-}
-
-// allocationsOf counts allocations by the process's own metrics.
-func allocationsOf(p *proxytest.Sqlveil) (stop func() (float64, error), err error) {
-	before, err := mallocs(p)
-	return func() (float64, error) {
-		after, err := mallocs(p)
-		return after - before, err
-	}, err
-}
-
-func mallocs(p *proxytest.Sqlveil) (float64, error) {
-	response, err := http.Get("http://" + p.Admin + "/metrics")
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err
-	}
-	_, rest, found := strings.Cut(string(text), "\ngo_memstats_mallocs_total ")
-	line, _, _ := strings.Cut(rest, "\n")
-	if !found {
-		return 0, errors.New("/metrics tells no allocations")
-	}
-	return strconv.ParseFloat(line, 64)
-}
-
-// systemCallsOf counts system calls with strace.
-// https://man7.org/linux/man-pages/man1/strace.1.html
-func (l *lab) systemCallsOf(p *proxytest.Sqlveil) (stop func() (float64, error), err error) {
-	file := filepath.Join(l.directory, "strace")
-	cmd := exec.Command("strace", "-c", "-f", "-q", "-U", "name,calls", "-o", file, "-p", strconv.Itoa(p.Process.Pid))
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	time.Sleep(time.Second) // until it is attached
-	return func() (float64, error) {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			return 0, err
-		}
-		_ = cmd.Wait() // interrupted
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return 0, err
-		}
-		fields := strings.Fields(string(text))
-		at := slices.Index(fields, "total")
-		if at < 0 || at+1 == len(fields) {
-			return 0, fmt.Errorf("strace said %q", text)
-		}
-		return strconv.ParseFloat(fields[at+1], 64)
-	}, nil
-}
-
-// executed is how many instructions a proxy executed in its life, and how much it
-// did.
-type executed struct{ total, units float64 }
-
-// instructionsOf counts those of each unit of a work: the difference between much of
-// it and a little, so that start, first plans and end are no part of it.
-func (l *lab) instructionsOf(ctx context.Context, w counted) (float64, error) {
-	little, err := l.instructions(ctx, w.run, max(1, w.runs/5))
-	if err != nil {
-		return 0, err
-	}
-	much, err := l.instructions(ctx, w.run, w.runs)
-	return (much.total - little.total) / (much.units - little.units), err
-}
-
-// instructions counts those of a proxy that does a work and nothing else, on
-// valgrind's machine. There is no garbage collection: whether one more or one less
-// falls into a run is the largest difference between two runs, and allocations are
-// counted by themselves.
-// https://valgrind.org/docs/manual/cg-manual.html
-func (l *lab) instructions(ctx context.Context, run func(context.Context, client) (int, error), runs int) (e executed, err error) {
-	file, script := filepath.Join(l.directory, "cachegrind"), filepath.Join(l.directory, "counted")
-	text := fmt.Sprintf("#!/bin/sh\nGOMAXPROCS=1 GOGC=off exec valgrind -q --tool=cachegrind --cache-sim=no --cachegrind-out-file=%s %s \"$@\"\n", file, l.program)
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
-		return e, err
-	}
-	p, err := l.startProxy(script, "spool", l.engine.policy)
-	if err != nil {
-		return e, err
-	}
-	e.units, err = l.session(ctx, p, run, runs)
-	if err := errors.Join(err, p.Stop()); err != nil {
-		return e, err
-	}
-	out, err := os.ReadFile(file)
-	if err != nil {
-		return e, err
-	}
-	e.total, err = sumInstructions(string(out))
-	return e, err
-}
-
-// hashing is the part of SHA-256 for which processors have instructions of their
-// own. Valgrind's has not and executes twenty times as many, more than for all else
-// together.
-const hashing = "crypto/internal/fips140/sha256.block"
-
-// sumInstructions adds up what cachegrind counted, but for hashing.
-// https://valgrind.org/docs/manual/cg-manual.html#cg-manual.impl-details.file-format
-func sumInstructions(out string) (total float64, err error) {
-	counts := true
-	for line := range strings.Lines(out) {
-		if function, ok := strings.CutPrefix(line, "fn="); ok {
-			counts = !strings.HasPrefix(function, hashing)
-			continue
-		}
-		if line[0] < '0' || line[0] > '9' || !counts {
-			continue
-		}
-		_, count, _ := strings.Cut(strings.TrimSpace(line), " ")
-		n, err := strconv.ParseFloat(count, 64)
-		if err != nil {
-			return 0, fmt.Errorf("cachegrind wrote %q", line)
-		}
-		total += n
-	}
-	return total, nil
+	return units, errors.Join(err, conns[0].leave(ctx))
 }

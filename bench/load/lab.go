@@ -132,8 +132,9 @@ func (l *lab) startProxies() error {
 	return nil
 }
 
-// startProxy starts sqlveil with a policy, in a directory of its own.
-func (l *lab) startProxy(program, durability, policy string) (*proxytest.Sqlveil, error) {
+// startProxy starts sqlveil with a policy, in a directory of its own, with an
+// environment besides ours.
+func (l *lab) startProxy(program, durability, policy string, environment ...string) (*proxytest.Sqlveil, error) {
 	dir, err := os.MkdirTemp(l.directory, "site-")
 	if err != nil {
 		return nil, err
@@ -146,7 +147,7 @@ func (l *lab) startProxy(program, durability, policy string) (*proxytest.Sqlveil
 	if err != nil {
 		return nil, err
 	}
-	p, err := proxytest.StartSqlveil(program, config, nil)
+	p, err := proxytest.StartSqlveil(program, config, environment)
 	if err != nil {
 		return nil, err
 	}

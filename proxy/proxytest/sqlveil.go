@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -75,9 +76,10 @@ type Sqlveil struct {
 	log   serveLog
 }
 
-// BuildSqlveil builds the program from source into a file.
-func BuildSqlveil(path string) error {
-	if out, err := exec.Command("go", "build", "-o", path, "sqlveil/proxy").CombinedOutput(); err != nil {
+// BuildSqlveil builds the program from source into a file, with flags of go build.
+func BuildSqlveil(path string, flags ...string) error {
+	arguments := slices.Concat([]string{"build", "-o", path}, flags, []string{"sqlveil/proxy"})
+	if out, err := exec.Command("go", arguments...).CombinedOutput(); err != nil {
 		return fmt.Errorf("build sqlveil: %w: %s", err, out)
 	}
 	return nil
