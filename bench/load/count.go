@@ -45,8 +45,8 @@ type counter struct {
 // it had.
 type done struct{ total, units float64 }
 
-// A system call or an allocation more for each query is worse, and so is one for each
-// hundred rows.
+// A system call or an allocation more for each query is worse, and so is one for every
+// forty rows.
 var counters = []counter{
 	{"instructions", (*counting).instructions, 0.05, 0},
 	{"allocations", (*counting).allocations, 0, 0.02},

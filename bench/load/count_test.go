@@ -23,4 +23,7 @@ summary: 947
 	if _, err := sumInstructions("1 x\n"); err == nil {
 		t.Error("what is no count is none of the errors")
 	}
+	if _, err := sumInstructions("events: Ir\n"); err == nil {
+		t.Error("a program that was not counted counts as none")
+	}
 }

@@ -34,7 +34,7 @@ func TestGuardJudges(t *testing.T) {
 		{"a busy moment in the little", instructions, 1000, takes(of(90_000, 210_000), of(150_000, 205_000), of(150_000, 195_000)), 0},
 		{"an allocation more a query", allocations, 12, takes(of(1200, 2500), of(1200, 2500), of(1200, 2500)), 1},
 		{"a system call more a query", calls, 5, takes(of(500, 1100), of(500, 1100), of(500, 1100)), 1},
-		{"a system call more for ten rows", calls, 0.01, takes(of(1, 12), of(1, 12), of(1, 12)), 1},
+		{"a system call more for forty rows", calls, 0.01, takes(of(10, 13.6), of(10, 13.6), of(10, 13.6)), 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,5 +74,8 @@ total                 1149
 	}
 	if _, err := sumSystemCalls("read many\n"); err == nil {
 		t.Error("a number that is none passed")
+	}
+	if _, err := sumSystemCalls(""); err == nil {
+		t.Error("a strace that did not attach counts as none")
 	}
 }

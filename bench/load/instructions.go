@@ -61,5 +61,8 @@ func sumInstructions(out string) (total float64, err error) {
 		}
 		total += n
 	}
+	if total == 0 {
+		return 0, errors.New("cachegrind counted nothing")
+	}
 	return total, nil
 }

@@ -42,15 +42,18 @@ func (c *counting) systemCalls(ctx context.Context, w counted, runs int) (done, 
 	return done{calls, units}, err
 }
 
-// sumSystemCalls adds up a table of names and numbers, with a line for the total.
+// sumSystemCalls adds up a table of names and numbers, with a line for the total; it
+// is an error when that is not there, as strace then did not count.
 func sumSystemCalls(out string) (sum float64, err error) {
 	const (
 		rule  = "-"
 		title = "syscall"
 		total = "total"
 	)
+	whole := false
 	for line := range strings.Lines(out) {
 		name, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+		whole = whole || name == total
 		if name == title || name == total || strings.HasPrefix(name, rule) || slices.Contains(ofTime, name) {
 			continue
 		}
@@ -59,6 +62,9 @@ func sumSystemCalls(out string) (sum float64, err error) {
 			return 0, fmt.Errorf("strace wrote %q", line)
 		}
 		sum += n
+	}
+	if !whole {
+		return 0, errors.New("strace counted nothing; may it trace a process of its own user here (kernel.yama.ptrace_scope)?")
 	}
 	return sum, nil
 }

@@ -1,3 +1,4 @@
+// Package main is the proxy's; this file is added to it where allocations are counted.
 package main
 
 import (
