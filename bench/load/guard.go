@@ -11,8 +11,9 @@ import (
 )
 
 // attempts are how often a count is taken at the most. What else happens on the
-// machine only adds to one, so the least is nearest to the truth.
-const attempts = 3
+// machine and in the program only adds to one, as when the index of the audit log is
+// brought up to date every second or later, so the least is nearest to the truth.
+const attempts = 5
 
 // guard counts, and compares with a baseline or replaces it.
 func guard(ctx context.Context, measured []*engine, path string, update bool) error {
