@@ -40,12 +40,16 @@ func (r *Reader) Next() (Header, error) {
 	}
 	size := int(protocol.Uint32At(b[1:])) - lengthSize
 	if err := r.check(size); err != nil {
-		return Header{}, fmt.Errorf("message %q: %w", b[0], err)
+		return Header{}, inMessage(b[0], err)
 	}
 	r.head = Header{Type: b[0], Size: size}
 	r.left, r.whole = headerSize+size, true
 	return r.head, nil
 }
+
+// inMessage says in which message an error is. It stands apart since Next is on the
+// stack of every session that waits, where each byte counts.
+func inMessage(letter byte, err error) error { return fmt.Errorf("message %q: %w", letter, err) }
 
 // check bounds the size of a body.
 func (r *Reader) check(size int) error {

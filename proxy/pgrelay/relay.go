@@ -80,10 +80,7 @@ func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) erro
 	if started, err := c.begin(); err != nil || !started {
 		return err
 	}
-	if err := c.runUp(c.ctx); err != nil {
-		c.end(err) // else the server answers what is left and closes
-	}
-	return c.finish()
+	return c.finish(c.runUp())
 }
 
 func (r *Relay) newConn(ctx context.Context, nc net.Conn, s *session.Session) *conn {
@@ -148,8 +145,15 @@ func (c *conn) end(why error) {
 	c.stop(why)
 }
 
-// finish waits for the down pump and returns why the session ended.
-func (c *conn) finish() error {
+// finish waits for the down pump and returns why the session ended; err is the up
+// pump's reason.
+func (c *conn) finish(err error) error {
+	switch {
+	case errors.Is(err, session.ErrPanic):
+		c.say(session.StateInternalError, "internal error")
+	case err != nil:
+		c.end(err) // else the server answers what is left and closes
+	}
 	c.session.Task().Aside()
 	c.pump.Wait()
 	if c.stopped {
@@ -162,15 +166,10 @@ func (c *conn) finish() error {
 	return c.cause
 }
 
-func (c *conn) runUp(ctx context.Context) (err error) {
-	defer func() {
-		if errors.Is(err, session.ErrPanic) {
-			c.say(session.StateInternalError, "internal error")
-			err = nil
-		}
-	}()
+// runUp returns nil when the client has said goodbye, or is told why it is over.
+func (c *conn) runUp() (err error) {
 	defer session.Contain(c.session, &err)
-	return c.up.run(ctx)
+	return c.up.run(c.ctx)
 }
 
 // runDown returns io.EOF when the server has closed the connection.

@@ -145,13 +145,17 @@ func (srv *Server) run(conn net.Conn, s *Session) {
 	m := srv.Options.Metrics
 	m.Sessions.Add(1)
 	m.SessionsTotal.Add(1)
-	err := srv.serve(conn, s)
+	srv.end(conn, s, srv.serve(conn, s))
+}
+
+// end is the end of a session; err says why.
+func (srv *Server) end(conn net.Conn, s *Session, err error) {
 	_ = conn.Close()
 	s.finish(Why(err))
 	if err != nil && !errors.Is(err, ErrNoRole) {
 		s.Log.Info().Err(err).Msg("session ended")
 	}
-	m.Sessions.Add(-1)
+	srv.Options.Metrics.Sessions.Add(-1)
 	srv.mu.Lock()
 	delete(srv.sessions, s)
 	srv.mu.Unlock()
