@@ -60,6 +60,7 @@ type Conn struct {
 	emit   func(fd uintptr) bool // c.tryWrite, likewise
 	lead   [1]byte               // the byte that a Conn without raw waits for
 	out    *Conn                 // flushed before c waits
+	rests  bool                  // see RestOnWait
 	in     []byte                // what has been read and not been consumed is in[r:]
 	r      int                   // how much of in is consumed
 	filled int                   // how much was in it when the last of it was consumed
@@ -81,6 +82,15 @@ func NewConn(nc net.Conn) *Conn {
 // FlushOnWait makes c flush out before c waits for input. The goroutine that
 // reads c must be the one that writes out. Nil ends the pairing.
 func (c *Conn) FlushOnWait(out *Conn) { c.out = out }
+
+// RestOnWait says whether Peek fails with [loop.ErrRest] when nothing is buffered and
+// nothing has come for long, so that the task that reads can return. It does so only
+// when c was left to a loop.
+func (c *Conn) RestOnWait(rests bool) { c.rests = rests }
+
+// Again makes the function of the task that reads be called anew, when it has returned,
+// as soon as there is something to read.
+func (c *Conn) Again() { c.sock.Again(c.reader) }
 
 // Peek waits until n bytes are buffered and returns them without consuming
 // them. At most BufferSize may be asked for. It fails with io.EOF when the peer
@@ -129,7 +139,7 @@ func (c *Conn) fill(idle bool) error {
 		}
 	}
 	if c.sock != nil {
-		return c.sockRead()
+		return c.sockRead(idle && c.rests)
 	}
 	c.reader.Aside()
 	switch {

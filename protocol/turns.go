@@ -52,8 +52,8 @@ func (c *Conn) leave(t *loop.Task) bool {
 	return true
 }
 
-// sockRead reads once, waiting if it must.
-func (c *Conn) sockRead() error {
+// sockRead reads once, waiting if it must; for long only unless it may rest.
+func (c *Conn) sockRead(rests bool) error {
 	for {
 		if c.secure != nil || !c.sock.Drained() { // crypto/tls may have more than the socket
 			if more, err := c.sockPoll(); more || err != nil {
@@ -63,10 +63,17 @@ func (c *Conn) sockRead() error {
 		if c.wire != nil {
 			_ = c.wire.flush() // answers of crypto/tls: if they do not get out, who writes next is told
 		}
-		if err := c.sock.AwaitRead(c.reader); err != nil {
+		if err := c.awaitInput(rests); err != nil {
 			return err
 		}
 	}
+}
+
+func (c *Conn) awaitInput(rests bool) error {
+	if rests {
+		return c.sock.AwaitReadOrRest(c.reader)
+	}
+	return c.sock.AwaitRead(c.reader)
 }
 
 // sockPoll reads what has arrived behind what is in the buffer, or into one that it

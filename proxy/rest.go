@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"sqlveil/protocol/loop"
 )
 
 // Sizes are in bytes.
@@ -20,7 +22,11 @@ const (
 // stack that grew, and the second empties the pools of what the first let go.
 const halvings = 2
 
-// giveMemoryBack gives what a busy hour took back to the system once there is
+// taskStack is about what a task of a session holds that waits, and lets go when it
+// rests.
+const taskStack = 4 << 10
+
+// giveMemoryBack lets sessions rest that do nothing, and gives what a busy hour took back to the system once there is
 // rest, until ctx ends. The runtime alone would collect minutes later, when it may
 // be busy again, and keep most of what is free then. With GOGC=off there are no
 // collections.
@@ -32,13 +38,15 @@ func giveMemoryBack(ctx context.Context) {
 	defer tick.Stop()
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	var r rest
+	var stacks uint64 // of tasks that rest: garbage as well
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			stacks += taskStack * uint64(loop.Rest())
 			metrics.Read(sample)
-			if r.due(sample[0].Value.Uint64()) {
+			if r.due(sample[0].Value.Uint64() + stacks) {
 				for range halvings {
 					runtime.GC()
 				}

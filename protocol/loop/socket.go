@@ -101,18 +101,28 @@ func (s *Socket) Close() error {
 
 // AwaitRead ends the task's turn until there is something to read. It fails when the
 // socket is closed or the deadline has passed. It may return without either.
-func (s *Socket) AwaitRead(t *Task) error { return s.await(t, &s.in, reading) }
+func (s *Socket) AwaitRead(t *Task) error { return s.await(t, &s.in, reading, waiting) }
+
+// AwaitReadOrRest does so, and fails with [ErrRest] when that takes long.
+func (s *Socket) AwaitReadOrRest(t *Task) error { return s.await(t, &s.in, reading, dozing) }
+
+// Again makes the task's function be called anew, when it has returned, as soon as there
+// is something to read or AwaitRead would fail.
+func (s *Socket) Again(t *Task) { t.again = &s.in }
 
 // AwaitWrite does so until there is room to write.
-func (s *Socket) AwaitWrite(t *Task) error { return s.await(t, &s.out, writing) }
+func (s *Socket) AwaitWrite(t *Task) error { return s.await(t, &s.out, writing, waiting) }
 
-func (s *Socket) await(t *Task, side *side, direction int) error {
+func (s *Socket) await(t *Task, side *side, direction int, state uint32) error {
 	if err := s.over(direction); err != nil {
 		return err
 	}
-	t.wait(side)
+	t.wait(side, state)
 	if direction == reading {
 		s.drained = false
+	}
+	if t.tired {
+		return ErrRest
 	}
 	return s.over(direction)
 }

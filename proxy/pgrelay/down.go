@@ -60,7 +60,7 @@ func (d *down) begin(c *conn) {
 }
 
 // run passes messages on until the server closes the connection, which is io.EOF,
-// or something else ends the session.
+// the pump may rest, which is [loop.ErrRest], or something else ends the session.
 func (d *down) run() error {
 	for {
 		h, err := d.in.Next()

@@ -71,16 +71,33 @@ type conn struct {
 	goodbye sync.Once
 }
 
-// Serve implements [session.Relay]. An idle session waits below it, on a stack that
-// the runtime halves as long as little of it is in use: so what the session's end
-// needs is kept in conn, and what only its start needs has returned by then.
+// Serve implements [session.Relay]. It logs the client in; goOn does the rest.
 func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) error {
 	c := r.newConn(ctx, nc, s)
-	defer c.close()
+	begun := false
+	defer func() {
+		if !begun {
+			c.close()
+		}
+	}()
 	if started, err := c.begin(); err != nil || !started {
 		return err
 	}
-	return c.finish(c.runUp())
+	begun = true
+	s.GoOn(c.goOn)
+	return nil
+}
+
+// goOn runs the up pump until the session ends or rests. A session that waits does so
+// below it, on a stack that the runtime halves as long as little of it is in use: so
+// what the session's end needs is kept in conn.
+func (c *conn) goOn() error {
+	err := c.runUp()
+	if err == loop.ErrRest {
+		c.client.Again()
+		return err
+	}
+	return c.finish(err)
 }
 
 func (r *Relay) newConn(ctx context.Context, nc net.Conn, s *session.Session) *conn {
@@ -124,19 +141,26 @@ func (c *conn) begin() (started bool, err error) {
 	c.down.begin(c)
 	c.client.FlushOnWait(c.server)
 	c.server.FlushOnWait(c.client)
+	c.client.RestOnWait(true)
+	c.server.RestOnWait(true)
 	c.session.Stop(c.shutDown)
 	c.pump.Add(1)
 	up.Start(c.pumpDown)
 	return true, nil
 }
 
-// pumpDown is the down pump's task.
+// pumpDown is the down pump's task, until the session ends or the pump rests.
 func (c *conn) pumpDown(t *loop.Task) {
-	defer c.pump.Done()
 	c.down.task = t
 	c.server.ReadBy(t)
 	c.client.WriteBy(t)
-	c.end(c.runDown())
+	err := c.runDown()
+	if err == loop.ErrRest {
+		c.server.Again()
+		return
+	}
+	c.end(err)
+	c.pump.Done()
 }
 
 // end ends the session because a pump has returned. The first to return says why.
@@ -145,9 +169,10 @@ func (c *conn) end(why error) {
 	c.stop(why)
 }
 
-// finish waits for the down pump and returns why the session ended; err is the up
+// finish waits for the down pump, closes everything and returns why the session ended; err is the up
 // pump's reason.
 func (c *conn) finish(err error) error {
+	defer c.close()
 	switch {
 	case errors.Is(err, session.ErrPanic):
 		c.say(session.StateInternalError, "internal error")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sqlveil/protocol"
+	"sqlveil/protocol/loop"
 	"sqlveil/protocol/pgwire"
 	"sqlveil/proxy/session"
 )
@@ -38,7 +39,7 @@ func (u *up) begin(c *conn) {
 }
 
 // run passes messages on until the client leaves; that is no error. An error ends
-// the session at once.
+// the session at once, but for [loop.ErrRest].
 func (u *up) run(ctx context.Context) error {
 	for {
 		h, err := u.in.Next()
@@ -78,6 +79,8 @@ func (u *up) serverLost() {
 func (u *up) ended(err error) error {
 	var flush *protocol.FlushError
 	switch {
+	case err == loop.ErrRest:
+		return err
 	case errors.As(err, &flush):
 		u.serverLost()
 		return nil

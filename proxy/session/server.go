@@ -16,7 +16,9 @@ import (
 type Relay interface {
 	// Serve relays between a client and a server until either leaves, and closes
 	// the client's connection. When ctx ends it returns soon. What it returns says
-	// why the session ended; nil is a goodbye of the client's.
+	// why the session ended; nil is a goodbye of the client's. It may also return
+	// nil when the client has logged in, and leave all else to what it has given
+	// to [Session.GoOn].
 	Serve(ctx context.Context, client net.Conn, s *Session) error
 	// Refuse tells a client that it is turned away.
 	Refuse(client net.Conn, why *Refusal)
@@ -115,10 +117,7 @@ func (srv *Server) open(conn net.Conn) {
 	srv.sessions[s] = struct{}{}
 	srv.wait.Add(1)
 	srv.mu.Unlock()
-	loop.Start(func(t *loop.Task) {
-		s.task, s.aside = t, t.Aside
-		srv.run(conn, s)
-	})
+	loop.Start(func(t *loop.Task) { srv.run(t, conn, s) })
 }
 
 // turnAway refuses a connection without waiting for it.
@@ -140,12 +139,18 @@ func addrOf(conn net.Conn) string {
 	return ""
 }
 
-// run is one session from beginning to end.
-func (srv *Server) run(conn net.Conn, s *Session) {
-	m := srv.Options.Metrics
-	m.Sessions.Add(1)
-	m.SessionsTotal.Add(1)
-	srv.end(conn, s, srv.serve(conn, s))
+// run is one session from beginning to end, or from one rest to the next.
+func (srv *Server) run(t *loop.Task, conn net.Conn, s *Session) {
+	if s.task == nil {
+		s.task, s.aside = t, t.Aside
+		if err := srv.begin(conn, s); err != nil || s.relay == nil {
+			srv.end(conn, s, err)
+			return
+		}
+	}
+	if err := s.goOn(); err != loop.ErrRest {
+		srv.end(conn, s, err)
+	}
 }
 
 // end is the end of a session; err says why.
@@ -163,10 +168,22 @@ func (srv *Server) end(conn net.Conn, s *Session, err error) {
 	srv.wait.Done()
 }
 
-// serve contains the panics of a relay.
-func (srv *Server) serve(conn net.Conn, s *Session) (err error) {
+// begin contains the panics of a relay.
+func (srv *Server) begin(conn net.Conn, s *Session) (err error) {
+	srv.Options.Metrics.Sessions.Add(1)
+	srv.Options.Metrics.SessionsTotal.Add(1)
 	defer Contain(s, &err)
 	return srv.Relay.Serve(srv.base, conn, s)
+}
+
+// GoOn makes relay do what is left of the session when Serve has returned nil: what it
+// returns is what Serve would. Where it fails with [loop.ErrRest] it is called again, by
+// the occasion that it has named to [loop.Socket.Again].
+func (s *Session) GoOn(relay func() error) { s.relay = relay }
+
+func (s *Session) goOn() (err error) {
+	defer Contain(s, &err)
+	return s.relay()
 }
 
 // ErrPanic is the end of a session by a fault of the program.

@@ -24,8 +24,9 @@ type Session struct {
 	Log zerolog.Logger
 
 	options *Options
-	task    *loop.Task // that serves the session; the up side's
-	aside   func()     // its Aside, for the up side to call before what may block
+	task    *loop.Task   // that serves the session; the up side's
+	aside   func()       // its Aside, for the up side to call before what may block
+	relay   func() error // see GoOn; nil before
 	wire    Wire
 	caller  masking.Caller
 	login   bool // Login succeeded
