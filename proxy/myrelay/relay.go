@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sqlveil/protocol"
+	"sqlveil/protocol/loop"
 	"sqlveil/protocol/mywire"
 	"sqlveil/proxy/session"
 )
@@ -76,16 +77,33 @@ type conn struct {
 	watch    watch // guarded by mu
 }
 
-// Serve implements [session.Relay]. An idle session waits below it, on a stack that
-// the runtime halves as long as little of it is in use: so what the session's end
-// needs is kept in conn, and what only its start needs has returned by then.
+// Serve implements [session.Relay]. It logs the client in; goOn does the rest.
 func (r *Relay) Serve(ctx context.Context, nc net.Conn, s *session.Session) error {
 	c := r.newConn(ctx, nc, s)
-	defer c.close()
+	begun := false
+	defer func() {
+		if !begun {
+			c.close()
+		}
+	}()
 	if started, err := c.start(); err != nil || !started {
 		return err
 	}
-	return c.finish(c.contained(c.ctx))
+	begun = true
+	s.GoOn(c.goOn)
+	return nil
+}
+
+// goOn deals with commands until the session ends or rests. A session that waits does
+// so below it, on a stack that the runtime halves as long as little of it is in use: so
+// what the session's end needs is kept in conn.
+func (c *conn) goOn() error {
+	err := c.contained(c.ctx)
+	if err == loop.ErrRest {
+		c.client.Transport().Again()
+		return err
+	}
+	return c.finish(err)
 }
 
 func (r *Relay) newConn(ctx context.Context, nc net.Conn, s *session.Session) *conn {
@@ -129,9 +147,10 @@ func (c *conn) start() (started bool, err error) {
 	return true, nil
 }
 
-// finish ends the records of what runs; err says why the session ended, unless the
+// finish closes everything and ends the records of what runs; err says why the session ended, unless the
 // client had left before or it was stopped from outside.
 func (c *conn) finish(err error) error {
+	defer c.close()
 	defer c.relay.threads.remove(c.thread, c.session)
 	c.session.Task().Aside()
 	if c.endWatch() {
@@ -202,14 +221,19 @@ func (c *conn) wait(waiting bool) bool {
 	return !c.stopping
 }
 
-// run deals with commands until either side leaves or the proxy stops. It waits for
-// each, so it is kept small.
+// run deals with commands until either side leaves or the proxy stops, or until there
+// was none for long, which is [loop.ErrRest]. It waits for each, so it is kept small.
 func (c *conn) run(ctx context.Context) error {
 	for {
 		if err := c.ready(); err != nil {
 			return err
 		}
+		c.client.Transport().RestOnWait(true)
 		h, err := c.client.Next()
+		c.client.Transport().RestOnWait(false) // a file that it loads is part of a command
+		if err == loop.ErrRest {
+			return err
+		}
 		if err = c.turn(ctx, h, err); err != nil {
 			return notGoodbye(err)
 		}
