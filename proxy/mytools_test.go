@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -80,7 +81,11 @@ func TestMySQLDump(t *testing.T) {
 		cmd := d.tool(t, "mariadb-dump", address, user, "--skip-dump-date", "--routines", "--hex-blob", sample.Database)
 		out, err := cmd.Output()
 		if err != nil {
-			t.Fatalf("mariadb-dump as %s: %v: %s", user, err, err.(*exec.ExitError).Stderr)
+			var ended *exec.ExitError
+			if errors.As(err, &ended) {
+				t.Fatalf("mariadb-dump as %s: %v: %s", user, err, ended.Stderr)
+			}
+			t.Fatalf("mariadb-dump as %s: %v", user, err)
 		}
 		return hostLine.ReplaceAllString(string(out), "")
 	}
